@@ -1,0 +1,63 @@
+// Who is calling, and what they brought to show it.
+
+import type { Secret } from './secret.js'
+
+/** A person, a service or an agent. `onBehalfOf` names the person an agent acts for (RFC 8693, section 4.1, `act`). */
+export interface Identity {
+  readonly id: string
+  readonly name: string
+  readonly kind: 'person' | 'service' | 'agent'
+  readonly groups: readonly string[]
+  readonly onBehalfOf?: string
+}
+
+/** What is kept of an access token so that each protocol's login can be checked; the token itself is never kept. Hex throughout. */
+export interface TokenVerifiers {
+  /** SCRAM-SHA-256 (RFC 5802, section 3): all tokens of an identity share `salt` and `iterations`. */
+  readonly scramSha256: {
+    readonly salt: string
+    readonly iterations: number
+    readonly storedKey: string
+    readonly serverKey: string
+  }
+  /** MySQL `mysql_native_password`: SHA1(SHA1(token)). */
+  readonly mysqlNativePassword: string
+  /** MySQL `caching_sha2_password`, fast path: SHA256(SHA256(token)). */
+  readonly cachingSha2Password: string
+}
+
+/** What a client showed to say who it is. */
+export type Proof =
+  /** An access token or a JWT in clear, as a database password, a bearer token or an SSH password. */
+  | { readonly kind: 'token'; readonly token: Secret }
+  /** A challenge was answered. `answers` tells whether the answer was made from the token behind these verifiers. */
+  | { readonly kind: 'challenge'; readonly answers: (verifiers: TokenVerifiers) => boolean }
+  /** A signature over this session by the key was already checked. `key` is the OpenSSH public key line without comment. */
+  | { readonly kind: 'publicKey'; readonly key: string }
+  /** A signature by the certificate's key was already checked; the certificate itself was not. OpenSSH line without comment. */
+  | { readonly kind: 'certificate'; readonly certificate: string }
+
+/** The salt and iteration count to open a SCRAM exchange with; the same for a user that does not exist. */
+export interface ScramChallenge {
+  readonly salt: Uint8Array
+  readonly iterations: number
+}
+
+export interface ClientFacts {
+  /** `address:port` of the client's end. */
+  readonly address: string
+  readonly loopback: boolean
+  readonly tls: boolean
+  /** What the client calls itself (application_name, user agent). Claimed, not proved. */
+  readonly application?: string
+}
+
+export interface Login {
+  /** The identity's name as the client wrote it; '' where the proof alone tells. */
+  readonly user: string
+  /** `TARGET` or `TARGET.DATABASE`. */
+  readonly target: string
+  readonly protocol: string
+  readonly proof: Proof
+  readonly client: ClientFacts
+}

@@ -1,0 +1,62 @@
+// What policy answers (a Verdict), and what a protocol must obey (a Ruling).
+
+export type Transform = 'null' | 'redact' | 'partial' | 'hash' | 'token'
+
+/** One column (`schema.table.column`, or a JSON field) and what becomes of its values. */
+export interface Mask {
+  readonly column: string
+  readonly with: Transform
+  readonly rule: string
+}
+
+/** Why a statement was denied, where it was not a plain rule. */
+export type DenialCause =
+  'rule' | 'default' | 'not-understood' | 'not-maskable' | 'review-denied' | 'review-expired' | 'review-withdrawn' | 'session-ended'
+
+/** `rule` is null where no rule matched. */
+export type Ruling =
+  | {
+      readonly kind: 'allow'
+      readonly rule: string | null
+      /** Allowed up to this many rows; for the next row the protocol must ask again, with `rows` in its Asking. */
+      readonly rowsUpTo?: number
+    }
+  | { readonly kind: 'mask'; readonly rule: string; readonly masks: readonly Mask[]; readonly rowsUpTo?: number }
+  | {
+      readonly kind: 'deny'
+      readonly cause: DenialCause
+      readonly rule: string | null
+      readonly reason: string
+      /** What the caller may do instead, or where the review is. */
+      readonly hint?: string
+    }
+
+export type Allowed = Exclude<Ruling, { kind: 'deny' }>
+export type Denial = Extract<Ruling, { kind: 'deny' }>
+
+/** One question to people: so many distinct members of these groups, within this time. */
+export interface ReviewAsk {
+  readonly rule: string
+  readonly reason: string
+  readonly reviewers: { readonly groups: readonly string[]; readonly names: readonly string[]; readonly count: number }
+  readonly withinMs: number
+}
+
+/** What policy answers. A review asks every one of `asks`, and if all agree, `then` is the ruling. */
+export type Verdict = Ruling | { readonly kind: 'review'; readonly asks: readonly ReviewAsk[]; readonly then: Allowed }
+
+/** What a verdict may depend on besides the statement itself. */
+export interface JudgingFacts {
+  /** Rows already produced; absent before the statement runs. */
+  readonly rows?: number
+  readonly nowMs: number
+}
+
+/** Policy for one identity at one target: pure, synchronous, total. */
+export interface Judge {
+  evaluate(statement: import('./statement.js').Statement, facts: JudgingFacts): Verdict
+  /** Whether any mask rule could apply to this identity at this target. */
+  readonly mayMask: boolean
+  /** Whether any rule at all, or `default: deny`, could apply; where not, understanding a statement changes nothing. */
+  readonly mayRule: boolean
+}

@@ -1,0 +1,110 @@
+// The one thing a protocol may ask of the gateway: who and where, and the verbs dial, judge, record, settled.
+
+import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js'
+import type { Frame, Line, Outcome, Side } from './frame.js'
+import type { Mask, Ruling } from './ruling.js'
+import type { Statement } from './statement.js'
+import type { Target, Upstream } from './target.js'
+import type { Duplex } from 'node:stream'
+
+/** An answer that is there at once where it can be, and a promise where it must wait. No promise on the hot path. */
+export type Settled<T> = T | Promise<T>
+
+/** Whether the protocol can apply these masks to this statement; where it cannot, the statement is denied with `reason`. */
+export type Traced =
+  { readonly kind: 'traced'; readonly forwarded?: string } | { readonly kind: 'untraceable'; readonly reason: string }
+
+/** A statement is waiting for people. */
+export interface ReviewNotice {
+  readonly review: string
+  readonly address: string
+  readonly text: string
+}
+
+export interface Asking {
+  /** `prepare`: the statement is only being prepared; a denial counts, a review waits until it runs, and only a denial is recorded. */
+  readonly phase?: 'prepare' | 'run'
+  /** The client withdrew (cancelled, hung up): the review is closed and the statement denied as `review-withdrawn`. */
+  readonly signal?: AbortSignal
+  readonly onWait?: (notice: ReviewNotice) => void
+  /** Absent: this protocol cannot mask this statement, so a mask becomes a denial. */
+  readonly trace?: (masks: readonly Mask[]) => Settled<Traced>
+  /** Rows already produced, when asking again for a statement that reached `rowsUpTo`. */
+  readonly rows?: number
+}
+
+/** One identity on one target through one connection. */
+export interface Session {
+  readonly id: string
+  readonly identity: Identity
+  readonly target: Target
+  /** Aborted when the session must end: revoked, ended by an operator, recorder failed, shutting down. `reason` is a Denied or RecordingFailed. */
+  readonly signal: AbortSignal
+  /** Whether a mask rule could apply to this identity here; where so, error details of writes are covered as well. */
+  readonly mayMask: boolean
+  readonly mayRule: boolean
+  /** Connects to the target with its stored credential. Throws Unreachable. */
+  dial(): Promise<Upstream>
+  /** Records statement and ruling, settles a review with people, and answers what to obey. Never throws for a denial. */
+  judge(statement: Statement, asking?: Asking): Settled<Ruling>
+  /** Bytes as the client sees them (`from: 'upstream'`), or data the client sent that belongs to the evidence (`from: 'client'`). */
+  record(from: Side, bytes: Uint8Array, channel?: number): void
+  outcome(outcome: Outcome): void
+  mark(name: string, detail: string, channel?: number): void
+  /** Resolves when everything recorded so far is as durable as the target asks; call once per batch, before the bytes go on. */
+  settled(): Settled<void>
+  /** Ends the record. Safe to call twice. */
+  close(outcome: string): Promise<void>
+}
+
+/** The certificate the gateway shows. `certificate` is DER; SCRAM-SHA-256-PLUS binds to it (RFC 5929, section 4). */
+export interface GatewayTls {
+  readonly context: import('node:tls').SecureContext
+  readonly certificate: Uint8Array
+}
+
+export interface Gate {
+  readonly tls: GatewayTls
+  /** Milliseconds a client may take to log in, and a session may sit idle (0: without limit). */
+  readonly limits: { readonly loginMs: number; readonly idleMs: number }
+  challenge(user: string): Promise<ScramChallenge>
+  /** Who, where, whether granted, and the `connect` statement. Throws Denied. */
+  admit(login: Login, asking?: Asking): Promise<Session>
+  /** Says what went wrong in the gateway's log. Never a credential, never a value. */
+  log(level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>): void
+}
+
+/** A client's connection as the listener accepted it. */
+export interface ClientConnection {
+  readonly stream: Duplex
+  readonly facts: ClientFacts
+}
+
+export interface Protocol {
+  readonly name: string
+  /** Whether these first bytes open this protocol; `more` asks for more of them. On a port of its own this is not asked. */
+  recognises(first: Uint8Array): 'yes' | 'no' | 'more'
+  /** The life of one connection; resolves when it is over. Throws nothing but bugs. */
+  serve(client: ClientConnection, gate: Gate): Promise<void>
+  transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line>
+}
+
+/** Where a session's frames go. */
+export interface Recording {
+  append(frame: Frame): void
+  settled(): Settled<void>
+  close(outcome: string): Promise<void>
+}
+
+export interface RecordedSession {
+  readonly id: string
+  readonly identity: Identity
+  readonly target: Target
+  readonly client: ClientFacts
+  readonly startedAt: number
+}
+
+export interface Recorder {
+  /** Throws RecordingFailed where no record can be kept: then there is no session. `onFailure` is told when it can no longer be. */
+  open(session: RecordedSession, onFailure: (error: Error) => void): Recording
+}

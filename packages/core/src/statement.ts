@@ -1,0 +1,37 @@
+// What was asked, and what it would do.
+
+export type Access = 'read' | 'write' | 'schema' | 'admin' | 'unknown'
+
+/** One thing a statement does to one object. `unknown` is never `none`: it counts against every rule that could have applied. */
+export interface Effect {
+  readonly access: Access
+  /** Lower case: select, insert, update, delete, truncate, create, drop, alter, copy, call, set, ... */
+  readonly verb: string
+  /**
+   * SQL: `schema.table` (for `call`: `schema.function`); a schema that cannot be told is `?`; '' where there is no object.
+   */
+  readonly object: string
+  /** `schema.table.column`, each column the statement reads (`read`) or sets (`write`); absent: not about columns. */
+  readonly columns?: readonly string[]
+  /** For update and delete: whether a WHERE clause narrows it by more than a constant. */
+  readonly bounded?: boolean
+}
+
+export type StatementKind = 'connect' | 'query' | 'command' | 'shell' | 'file' | 'tunnel' | 'request'
+
+/** The smallest thing that can be held back: one query, one exec, one request. Connecting is one too. */
+export interface Statement {
+  /** 1, 2, 3 ... within its session. 0 is the connect statement. */
+  readonly id: number
+  readonly kind: StatementKind
+  /** What a reviewer reads. Passwords inside it are already covered. */
+  readonly text: string
+  /** Bound values as text, in order; null is SQL NULL. */
+  readonly parameters: readonly (string | null)[]
+  /** The same array for the same understanding, so that a verdict can be remembered by it. */
+  readonly effects: readonly Effect[]
+  /** false: already running when seen (a line typed into a terminal). */
+  readonly held: boolean
+  /** Claimed by the caller, not proved (a `traceparent`). */
+  readonly provenance?: string
+}

@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+// Unit tests stand beside their sources and open no socket; e2e tests drive real clients against real servers.
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['{packages,protocols}/*/src/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'e2e',
+          include: ['e2e/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+})
