@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 // Unit tests stand beside their sources and open no socket; e2e tests drive real clients against real servers.
 export default defineConfig({
   test: {
+    reporters: ['default', './.ci/closing-line.ts'],
     projects: [
       { test: { name: 'unit', include: ['{packages,protocols}/*/src/**/*.test.ts'], testTimeout: 20_000 } },
       {
@@ -11,6 +12,7 @@ export default defineConfig({
           include: ['e2e/**/*.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+          globalSetup: ['e2e/backends/global-setup.ts'],
           fileParallelism: false,
         },
       },

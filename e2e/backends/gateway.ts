@@ -1,0 +1,170 @@
+// A Sallyport gateway as its operator runs it: the built command in a child process, with a home of its own.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { waitFor } from './psql.js'
+import { checkout, run, type RunResult } from './programs.js'
+
+const entry = join(checkout, 'packages', 'cli', 'bin', 'sallyport.js')
+
+export interface Gateway {
+  readonly home: string
+  readonly host: string
+  /** The port Postgres clients connect to. */
+  readonly port: number
+  readonly consoleAddress: string
+  readonly pid: () => number
+  /** Everything the gateway has printed, both streams. */
+  readonly log: () => string
+  /** Runs `sallyport ARGS` against this gateway; `as` is the token to act with (the operator's own where absent). */
+  cli(
+    args: readonly string[],
+    options?: { readonly as?: string; readonly input?: string; readonly withinMs?: number },
+  ): Promise<RunResult>
+  /** The same with `--json`; it must succeed. */
+  json<T>(...args: readonly string[]): Promise<T>
+  /** A new access token. */
+  token(identity: string, ...args: readonly string[]): Promise<string>
+  /** The connection URL of an identity (a token is made once for each) at a target. */
+  url(identity: string, target: string, parameters?: string): Promise<string>
+  /** Starts it again in the same home after it was stopped or killed. */
+  restart(): Promise<void>
+  /** Ends it as a service manager does, and waits. */
+  stop(): Promise<number | null>
+  /** SIGKILL, and waits. */
+  kill(): Promise<void>
+  /** Stops it and removes its home. */
+  remove(): Promise<void>
+}
+
+export interface GatewayOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly startWithinMs?: number
+}
+
+interface Running {
+  readonly child: ChildProcess
+  readonly ended: Promise<number | null>
+  readonly listening: ReadonlyMap<string, string>
+}
+
+const logLimit = 8_000_000
+
+/** `configuration` is what sallyport.yaml would say, less `listen` and `console`, which get free ports. */
+export async function startGateway(
+  configuration: Readonly<Record<string, unknown>>,
+  options: GatewayOptions = {},
+): Promise<Gateway> {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-gateway-'))
+  const home = join(directory, 'home')
+  mkdirSync(home, { mode: 0o700 })
+  const file = join(directory, 'sallyport.yaml')
+  const listen = [{ protocol: 'postgres', address: '127.0.0.1:0' }]
+  writeFileSync(file, JSON.stringify({ listen, console: { address: '127.0.0.1:0' }, ...configuration }, null, 2))
+  const env = { ...process.env, ...options.env, SALLYPORT_HOME: home }
+  const said = { text: '' }
+  const tokens = new Map<string, Promise<string>>()
+  const launch = (): Promise<Running> => launchGateway(file, env, said, options.startWithinMs ?? 60_000)
+  let running = await launch()
+  const address = (name: string): string => running.listening.get(name) ?? ''
+  const cli: Gateway['cli'] = (args, { as, ...rest } = {}) =>
+    run(process.execPath, [entry, ...args], { ...rest, env: { ...options.env, SALLYPORT_HOME: home, SALLYPORT_TOKEN: as } })
+  const checked = async (args: readonly string[]): Promise<string> => {
+    const result = await cli(args)
+    if (result.code !== 0)
+      throw new Error(`sallyport ${args.join(' ')} ended with ${result.code}: ${result.stderr}${result.stdout}`)
+    return result.stdout
+  }
+  const token = async (identity: string, ...args: readonly string[]): Promise<string> =>
+    /\bsp_[0-9A-Za-z]+/.exec(await checked(['token', 'create', identity, ...args]))?.[0] ?? ''
+  const gateway: Gateway = {
+    home,
+    get host() {
+      return address('postgres').slice(0, address('postgres').lastIndexOf(':'))
+    },
+    get port() {
+      return Number(address('postgres').slice(address('postgres').lastIndexOf(':') + 1))
+    },
+    get consoleAddress() {
+      return address('console')
+    },
+    pid: () => running.child.pid ?? 0,
+    log: () => said.text,
+    cli,
+    json: async <T>(...args: readonly string[]) => JSON.parse(await checked([...args, '--json'])) as T,
+    token,
+    url: async (identity, target, parameters = '') => {
+      const known = tokens.get(identity) ?? token(identity)
+      tokens.set(identity, known)
+      return `postgresql://${identity}:${await known}@127.0.0.1:${gateway.port}/${target}${parameters === '' ? '' : `?${parameters}`}`
+    },
+    restart: async () => {
+      await finish(running, 'SIGTERM')
+      running = await launch()
+    },
+    stop: () => finish(running, 'SIGTERM'),
+    kill: async () => void (await finish(running, 'SIGKILL')),
+    remove: async () => {
+      await finish(running, 'SIGTERM')
+      stopEmbedded(home)
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+  return gateway
+}
+
+async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {
+  const child = spawn(process.execPath, [entry, 'start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })
+  let own = ''
+  const keep = (chunk: Buffer): void => {
+    own = (own + chunk.toString('utf8')).slice(-logLimit)
+    said.text = (said.text + chunk.toString('utf8')).slice(-logLimit)
+  }
+  child.stdout.on('data', keep)
+  child.stderr.on('data', keep)
+  const ended = new Promise<number | null>((done) => child.once('close', done))
+  const listening = await waitFor(
+    () => {
+      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode} at its start:\n${own}`)
+      return /^ready\b/m.test(own) ? addresses(own) : undefined
+    },
+    withinMs,
+    () => `the gateway to be ready; it printed:\n${own}`,
+  )
+  return { child, ended, listening }
+}
+
+/** `listening postgres 127.0.0.1:5555` and `console http://127.0.0.1:6666`, however they are decorated. */
+function addresses(printed: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  for (const line of printed.split('\n')) {
+    const match = /^(?:listening|console)\b.*?(\d+\.\d+\.\d+\.\d+:\d+)/.exec(line)
+    const name = /\b(postgres|auto|console|mysql|ssh|http)\b/.exec(line)?.[1]
+    if (match?.[1] !== undefined && name !== undefined) found.set(name, match[1])
+  }
+  return found
+}
+
+async function finish(running: Running, signal: NodeJS.Signals): Promise<number | null> {
+  if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(signal)
+  const clock = setTimeout(() => running.child.kill('SIGKILL'), 30_000)
+  const code = await running.ended
+  clearTimeout(clock)
+  return code
+}
+
+/** Ends an embedded database that outlived its killed gateway: the pid its own lock file names. */
+function stopEmbedded(home: string): void {
+  for (const name of ['database', 'postgres', 'embedded', 'store']) {
+    for (const inner of ['', 'data']) {
+      try {
+        const pid = Number(readFileSync(join(home, name, inner, 'postmaster.pid'), 'utf8').split('\n')[0])
+        if (pid > 1) process.kill(pid, 'SIGQUIT')
+      } catch {
+        // no such file or process: nothing to end
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+// Starts the real servers once for a whole run, and stops them at its end. Tests read where they are with `inject`.
+
+import { programVersions } from './programs.js'
+import { postgresAvailable, startPostgres, type PostgresFacts, type PostgresKind, type PostgresServer } from './postgres.js'
+import type {} from 'vitest'
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    postgres: readonly PostgresFacts[]
+  }
+}
+
+const kinds: readonly PostgresKind[] = ['system', 'embedded']
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const servers: PostgresServer[] = []
+  for (const kind of kinds) {
+    if (postgresAvailable(kind)) servers.push(await startPostgres(kind))
+    else console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
+  }
+  for (const line of await programVersions()) console.log(line)
+  project.provide(
+    'postgres',
+    servers.map(({ stop: _, ...facts }) => facts),
+  )
+  return async () => {
+    for (const server of servers) await server.stop()
+  }
+}
