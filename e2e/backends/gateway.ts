@@ -93,7 +93,7 @@ export async function startGateway(
     pid: () => running.child.pid ?? 0,
     log: () => said.text,
     cli,
-    json: async <T>(...args: readonly string[]) => JSON.parse(await checked([...args, '--json'])) as T,
+    json: async (...args) => JSON.parse(await checked([...args, '--json'])),
     token,
     url: async (identity, target, parameters = '') => {
       const known = tokens.get(identity) ?? token(identity)

@@ -2,7 +2,7 @@
 
 import { programVersions } from './programs.js'
 import { postgresAvailable, startPostgres, type PostgresFacts, type PostgresKind, type PostgresServer } from './postgres.js'
-import type {} from 'vitest'
+import type { ProvidedContext } from 'vitest'
 import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
@@ -20,10 +20,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     else console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
   }
   for (const line of await programVersions()) console.log(line)
-  project.provide(
-    'postgres',
-    servers.map(({ stop: _, ...facts }) => facts),
-  )
+  const facts: ProvidedContext['postgres'] = servers.map(({ facts }) => facts)
+  project.provide('postgres', facts)
   return async () => {
     for (const server of servers) await server.stop()
   }

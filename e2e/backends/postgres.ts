@@ -19,7 +19,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import pg from 'pg'
+import { Client } from 'pg'
 import { makeCertificates } from './certificates.js'
 import { serverUser, serverUserCanRun, systemPostgres } from './programs.js'
 
@@ -40,7 +40,8 @@ export interface PostgresFacts {
   readonly directory: string
 }
 
-export interface PostgresServer extends PostgresFacts {
+export interface PostgresServer {
+  readonly facts: PostgresFacts
   stop(): Promise<void>
 }
 
@@ -97,7 +98,7 @@ function embeddedBinaries(scratch: string): string {
   if (existsSync(join(shipped, 'postgres')) && serverUserCanRun(join(shipped, 'postgres'), ['--version'])) return shipped
   const copy = join(scratch, 'native')
   cpSync(join(packageDirectory, 'native'), copy, { recursive: true, verbatimSymlinks: true })
-  const links = JSON.parse(readFileSync(join(copy, 'pg-symlinks.json'), 'utf8')) as readonly { source: string; target: string }[]
+  const links: readonly { source: string; target: string }[] = JSON.parse(readFileSync(join(copy, 'pg-symlinks.json'), 'utf8'))
   for (const { source, target } of links) {
     const link = join(scratch, target)
     if (!existsSync(link)) symlinkSync(basename(source), link)
@@ -138,7 +139,7 @@ export async function startPostgres(kind: PostgresKind): Promise<PostgresServer>
   })
   const facts = { kind, port, host: '127.0.0.1', directory, authorityFile: join(directory, 'authority.crt') }
   const major = await prepare(facts, child)
-  return { ...facts, major, stop: () => stop(child, directory) }
+  return { facts: { ...facts, major }, stop: () => stop(child, directory) }
 }
 
 function give(path: string): void {
@@ -184,8 +185,8 @@ async function stop(child: ChildProcess, directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 }
 
-export function superuserClient(facts: { readonly host: string; readonly port: number }, database: string): pg.Client {
-  const client = new pg.Client({ host: facts.host, port: facts.port, user: users.superuser, database })
+export function superuserClient(facts: { readonly host: string; readonly port: number }, database: string): Client {
+  const client = new Client({ host: facts.host, port: facts.port, user: users.superuser, database })
   client.on('error', () => undefined) // the server is stopped under it at the end
   return client
 }
@@ -195,9 +196,7 @@ export async function onServer(facts: PostgresFacts, database: string, sql: stri
   const client = superuserClient(facts, database)
   await client.connect()
   try {
-    const result: unknown = await client.query(sql)
-    const last = Array.isArray(result) ? (result as pg.QueryResult[]).at(-1) : (result as pg.QueryResult)
-    return (last?.rows ?? []) as Record<string, unknown>[]
+    return (await client.query<Record<string, unknown>>(sql)).rows ?? [] // several statements at once answer with none
   } finally {
     await client.end()
   }

@@ -21,7 +21,7 @@ export const plantedTexts: readonly string[] = [
 /** Other spellings in which a planted text could come out: hex, base64 and reversed. */
 export function spellings(text: string): readonly string[] {
   const bytes = Buffer.from(text)
-  return [text, bytes.toString('hex'), bytes.toString('base64').replace(/=+$/, ''), [...text].reverse().join('')]
+  return [text, bytes.toString('hex'), bytes.toString('base64').replace(/=+$/, ''), bytes.toReversed().toString()]
 }
 
 export const shop = `

@@ -32,7 +32,7 @@ export function loggedStatements(facts: PostgresFacts, database: string): readon
   const found: LoggedStatement[] = []
   for (const line of readFileSync(file, 'utf8').split('\n')) {
     if (!line.startsWith('{') || !line.endsWith('}')) continue
-    const entry = JSON.parse(line) as LogLine
+    const entry: LogLine = JSON.parse(line)
     const text = statementMessage.exec(entry.message)?.[1]
     if (text === undefined || entry.dbname !== database) continue
     const application = entry.application_name ?? ''
