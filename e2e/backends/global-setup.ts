@@ -20,7 +20,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     else console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
   }
   for (const line of await programVersions()) console.log(line)
-  const facts: ProvidedContext['postgres'] = servers.map(({ facts }) => facts)
+  const facts: ProvidedContext['postgres'] = servers.map((server) => server.facts)
   project.provide('postgres', facts)
   return async () => {
     for (const server of servers) await server.stop()

@@ -47,7 +47,6 @@ export interface PostgresServer {
 
 const settings = `
 listen_addresses = '127.0.0.1'
-max_connections = 300
 shared_buffers = 128MB
 fsync = off
 synchronous_commit = off
@@ -115,7 +114,7 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-export async function startPostgres(kind: PostgresKind): Promise<PostgresServer> {
+export async function startPostgres(kind: PostgresKind, connections = 200): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), `sallyport-e2e-${kind}-`))
   chmodSync(directory, 0o755)
   const binaries = kind === 'system' ? systemPostgres() : embeddedBinaries(directory)
@@ -130,7 +129,10 @@ export async function startPostgres(kind: PostgresKind): Promise<PostgresServer>
   await makeCertificates(data, directory)
   for (const file of ['server.key', 'server.crt']) give(join(data, file))
   const port = await freePort()
-  writeFileSync(join(data, 'postgresql.auto.conf'), `${settings}port = ${port}\nunix_socket_directories = '${socket}'\n`)
+  writeFileSync(
+    join(data, 'postgresql.auto.conf'),
+    `${settings}max_connections = ${connections}\nport = ${port}\nunix_socket_directories = '${socket}'\n`,
+  )
   writeFileSync(join(data, 'pg_hba.conf'), access)
   const child = spawn(join(binaries, 'postgres'), ['-D', data], {
     ...serverUser,
