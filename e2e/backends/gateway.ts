@@ -52,17 +52,18 @@ interface Running {
 
 const logLimit = 8_000_000
 
-/** `configuration` is what sallyport.yaml would say, less `listen` and `console`, which get free ports. */
-export async function startGateway(
-  configuration: Readonly<Record<string, unknown>>,
-  options: GatewayOptions = {},
-): Promise<Gateway> {
+const listeners = `listen:
+  - { protocol: postgres, address: 127.0.0.1:0 }
+console: { address: 127.0.0.1:0 }
+`
+
+/** `configuration` is what sallyport.yaml says, less `listen` and `console`, which get free ports. */
+export async function startGateway(configuration: string, options: GatewayOptions = {}): Promise<Gateway> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-gateway-'))
   const home = join(directory, 'home')
   mkdirSync(home, { mode: 0o700 })
   const file = join(directory, 'sallyport.yaml')
-  const listen = [{ protocol: 'postgres', address: '127.0.0.1:0' }]
-  writeFileSync(file, JSON.stringify({ listen, console: { address: '127.0.0.1:0' }, ...configuration }, null, 2))
+  writeFileSync(file, `${listeners}${configuration}`)
   const env = { ...process.env, ...options.env, SALLYPORT_HOME: home }
   const said = { text: '' }
   const tokens = new Map<string, Promise<string>>()

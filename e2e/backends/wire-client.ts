@@ -82,7 +82,7 @@ export class WireClient {
   readonly transcript: Buffer[] = []
   /** The last bytes received while discarding. */
   #tail: Buffer | undefined
-  backend = { pid: 0, secret: Buffer.alloc(0) }
+  backend: { readonly pid: number; readonly secret: Buffer } = { pid: 0, secret: Buffer.alloc(0) }
 
   private constructor(socket: Socket) {
     this.#socket = socket

@@ -1,0 +1,67 @@
+// The table a person reads: what each path did, and how Sallyport compares.
+
+import type { Measure } from './load.js'
+import type { MemoryUse } from './memory.js'
+import type { Result } from './main.js'
+import type { Path } from './paths.js'
+
+interface Setting {
+  readonly postgres: number
+  readonly node: string
+  readonly cores: number
+  readonly rounds: number
+  readonly seconds: number
+  readonly tookSeconds: number
+}
+
+const columns = [
+  'load',
+  'clients',
+  'direct',
+  'pgbouncer',
+  'sallyport',
+  '/direct',
+  '/pgbouncer',
+  '+p50 ms',
+  '+p99 ms',
+  'cpu us',
+  'bouncer cpu us',
+] as const
+
+const rate = (measure: Measure | undefined): string =>
+  measure === undefined ? '-' : measure.perSecond.toFixed(measure.perSecond < 1000 ? 1 : 0)
+
+function row(results: readonly Result[], load: string, clients: number): readonly string[] {
+  const find = (path: Path['name']): Measure | undefined =>
+    results.find((one) => one.load === load && one.clients === clients && one.path === path)?.measure
+  const direct = find('direct')
+  const pgbouncer = find('pgbouncer')
+  const own = find('sallyport')
+  const ratio = (other: Measure | undefined): string =>
+    own === undefined || other === undefined ? '-' : (own.perSecond / other.perSecond).toFixed(2)
+  const added = (pick: (measure: Measure) => number): string =>
+    own === undefined || direct === undefined ? '-' : (pick(own) - pick(direct)).toFixed(3)
+  const cpu = (measure: Measure | undefined): string => (measure === undefined ? '-' : measure.cpuUs.toFixed(0))
+  const rates = [rate(direct), rate(pgbouncer), rate(own), ratio(direct), ratio(pgbouncer)]
+  return [load, String(clients), ...rates, added((m) => m.p50Ms), added((m) => m.p99Ms), cpu(own), cpu(pgbouncer)]
+}
+
+export function printReport(setting: Setting, results: readonly Result[], memory: MemoryUse | undefined): void {
+  const kinds = new Map(results.map((one) => [`${one.load}\0${one.clients}`, one]))
+  const table = [columns, ...[...kinds.values()].map((one) => row(results, one.load, one.clients))]
+  const widths = columns.map((_, at) => Math.max(...table.map((cells) => cells[at]?.length ?? 0)))
+  console.log(
+    `PostgreSQL ${setting.postgres}, Node ${setting.node}, ${setting.cores} cores; median of ${setting.rounds} rounds of ${setting.seconds} s; ` +
+      `transactions a second; latency added to direct; CPU of the process for each transaction`,
+  )
+  for (const cells of table)
+    console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
+  if (memory !== undefined) {
+    console.log(
+      `memory of the gateway (RSS): idle ${memory.idleMb.toFixed(0)} MB; with ${memory.sessions} idle sessions ${memory.withSessionsMb.toFixed(0)} MB ` +
+        `(+${(memory.withSessionsMb - memory.idleMb).toFixed(0)}); during a result of ${memory.resultMb} MB at most ${memory.duringResultMb.toFixed(0)} MB ` +
+        `(${memory.resultMbPerSecond.toFixed(0)} MB/s)`,
+    )
+  }
+  console.log(`took ${setting.tookSeconds.toFixed(0)} s`)
+}
