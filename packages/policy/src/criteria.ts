@@ -1,0 +1,106 @@
+// The criteria of `what` that look at one effect. All that a rule names must hold for the same effect.
+
+import { matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
+import type { Effect, StatementKind } from '@sallyport/core'
+import type { Certainty } from './unsure.js'
+import type { Rule, What } from './schema.js'
+
+export interface EffectCriterion {
+  readonly key: keyof What
+  /** The criterion in words: `verbs [update, delete]`. */
+  readonly says: string
+  holds(effect: Effect, kind: StatementKind): Certainty
+}
+
+/**
+ * Criteria of protocols whose statements do not exist yet, and the kinds of statement they will look into. On any other kind they
+ * do not hold; on those kinds, until the protocol's effects tell programs and paths apart, they are never sure: such a rule then
+ * restricts whatever it could apply to, and allows nothing.
+ */
+const laterCriteria = [
+  { key: 'programs', kinds: ['command', 'shell'] },
+  { key: 'args', kinds: ['command', 'shell'] },
+  { key: 'files', kinds: ['command', 'shell', 'file'] },
+  { key: 'methods', kinds: ['request'] },
+  { key: 'paths', kinds: ['request'] },
+  { key: 'fields', kinds: ['request'] },
+  { key: 'operations', kinds: ['request'] },
+  { key: 'tools', kinds: ['request'] },
+] as const satisfies readonly { readonly key: keyof What; readonly kinds: readonly StatementKind[] }[]
+
+/** Who reads the criteria, and so which way doubt falls. */
+type Then = Rule['then']
+
+export function effectCriteria(what: What | undefined, then: Then): readonly EffectCriterion[] {
+  if (what === undefined) return []
+  const criteria: EffectCriterion[] = []
+  const { access, verbs, objects, columns, bounded } = what
+  if (access !== undefined) {
+    criteria.push({ key: 'access', says: list('access', access), holds: doubtful((effect) => access.includes(effect.access)) })
+  }
+  if (verbs !== undefined) {
+    criteria.push({ key: 'verbs', says: list('verbs', verbs), holds: doubtful((effect) => anyVerb(verbs, effect.verb)) })
+  }
+  if (objects !== undefined) {
+    const holds = doubtful((effect) => matchesAnyUnsureName(objects, effect.object))
+    criteria.push({ key: 'objects', says: list('objects', objects), holds })
+  }
+  if (columns !== undefined) criteria.push({ key: 'columns', says: list('columns', columns), holds: columnsHold(columns, then) })
+  if (bounded !== undefined) {
+    criteria.push({ key: 'bounded', says: `bounded ${bounded}`, holds: doubtful((effect) => effect.bounded === bounded) })
+  }
+  for (const { key, kinds } of laterCriteria) {
+    const values = what[key]
+    if (values === undefined) continue
+    criteria.push({ key, says: list(key, values), holds: (_, kind) => (kinds.some((one) => one === kind) ? 'could' : 'no') })
+  }
+  return criteria
+}
+
+/** Every effect a rule is about is one that its criteria hold for; a rule without such criteria is about the statement itself. */
+export function certaintyOf(criteria: readonly EffectCriterion[], effect: Effect, kind: StatementKind): Certainty {
+  return leastSure(criteria.map((criterion) => criterion.holds(effect, kind)))
+}
+
+export function anyColumn(patterns: readonly string[], effect: Effect): readonly string[] {
+  return (effect.columns ?? []).filter((column) => matchesAnyUnsureName(patterns, column) !== 'no')
+}
+
+/** An effect that was not understood could be anything. */
+function doubtful(holds: (effect: Effect) => boolean | Certainty): (effect: Effect) => Certainty {
+  return (effect) => {
+    const found = holds(effect)
+    const certainty = typeof found === 'boolean' ? (found ? 'yes' : 'no') : found
+    return certainty === 'no' && effect.access === 'unknown' ? 'could' : certainty
+  }
+}
+
+/**
+ * Any of the effect's columns for a rule that restricts, every one for a rule that allows. A mask names concrete columns to the
+ * rewriter, so a column of which the schema is not known can never be masked for sure.
+ */
+function columnsHold(patterns: readonly string[], then: Then): EffectCriterion['holds'] {
+  return doubtful((effect) => {
+    const columns = effect.columns ?? []
+    if (columns.length === 0) return 'no'
+    const certainties = columns.map((column) => {
+      const certainty = matchesAnyUnsureName(patterns, column)
+      return certainty === 'yes' && then === 'mask' && isUnsure(column) ? 'could' : certainty
+    })
+    if (then === 'allow') return leastSure(certainties)
+    // One doubtful column is enough to make a mask doubtful, however sure the others are.
+    return then === 'mask' && certainties.includes('could') ? 'could' : surest(certainties)
+  })
+}
+
+/** Verbs are the gateway's own words, always in lower case. */
+function anyVerb(patterns: readonly string[], verb: string): Certainty {
+  return matchesAnyUnsureName(
+    patterns.map((pattern) => pattern.toLowerCase()),
+    verb,
+  )
+}
+
+function list(key: string, values: readonly string[]): string {
+  return `${key} [${values.join(', ')}]`
+}
