@@ -41,6 +41,8 @@ export type Proof =
 export interface ScramChallenge {
   readonly salt: Uint8Array
   readonly iterations: number
+  /** This user has no access token but an identity provider may know them: their proof is a token that only travels in clear. */
+  readonly clear?: boolean
 }
 
 export interface ClientFacts {

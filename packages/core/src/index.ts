@@ -1,5 +1,6 @@
 // The nouns everyone may import. Types and tiny pure functions; imports nothing of ours.
 
+export * from './denial.js'
 export * from './errors.js'
 export * from './frame.js'
 export * from './identity.js'

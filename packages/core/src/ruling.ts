@@ -1,5 +1,7 @@
 // What policy answers (a Verdict), and what a protocol must obey (a Ruling).
 
+import type { Statement } from './statement.js'
+
 export type Transform = 'null' | 'redact' | 'partial' | 'hash' | 'token'
 
 /** One column (`schema.table.column`, or a JSON field) and what becomes of its values. */
@@ -54,7 +56,7 @@ export interface JudgingFacts {
 
 /** Policy for one identity at one target: pure, synchronous, total. */
 export interface Judge {
-  evaluate(statement: import('./statement.js').Statement, facts: JudgingFacts): Verdict
+  evaluate(statement: Statement, facts: JudgingFacts): Verdict
   /** Whether any mask rule could apply to this identity at this target. */
   readonly mayMask: boolean
   /** Whether any rule at all, or `default: deny`, could apply; where not, understanding a statement changes nothing. */

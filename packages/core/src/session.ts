@@ -5,6 +5,7 @@ import type { Frame, Line, Outcome, Side } from './frame.js'
 import type { Mask, Ruling } from './ruling.js'
 import type { Statement } from './statement.js'
 import type { Target, Upstream } from './target.js'
+import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
 
 /** An answer that is there at once where it can be, and a promise where it must wait. No promise on the hot path. */
@@ -59,7 +60,7 @@ export interface Session {
 
 /** The certificate the gateway shows. `certificate` is DER; SCRAM-SHA-256-PLUS binds to it (RFC 5929, section 4). */
 export interface GatewayTls {
-  readonly context: import('node:tls').SecureContext
+  readonly context: SecureContext
   readonly certificate: Uint8Array
 }
 
@@ -82,6 +83,8 @@ export interface ClientConnection {
 
 export interface Protocol {
   readonly name: string
+  /** The server speaks first, so that a client's silence means this protocol. */
+  readonly speaksFirst: boolean
   /** Whether these first bytes open this protocol; `more` asks for more of them. On a port of its own this is not asked. */
   recognises(first: Uint8Array): 'yes' | 'no' | 'more'
   /** The life of one connection; resolves when it is over. Throws nothing but bugs. */

@@ -1,0 +1,278 @@
+// One identity on one target through one connection: the order of judging, recording and asking is written here, once.
+
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { Denied, RecordingFailed, Unreachable } from '@sallyport/core'
+import type {
+  Allowed,
+  Asking,
+  ClientFacts,
+  Credential,
+  Denial,
+  Frame,
+  Identity,
+  Judge,
+  Mask,
+  Outcome,
+  Recording,
+  ReviewAsk,
+  ReviewNotice,
+  Ruling,
+  Session,
+  Settled,
+  Side,
+  Statement,
+  Target,
+  Traced,
+  Upstream,
+  Verdict,
+} from '@sallyport/core'
+
+/** How long a target may take to accept a TCP connection. */
+const dialMs = 10_000
+
+export type Settlement =
+  | { readonly kind: 'approved'; readonly reviewers: readonly string[] }
+  | {
+      readonly kind: 'denied'
+      readonly cause: Denial['cause']
+      readonly reason: string
+      readonly reviewers: readonly string[]
+      readonly review: string
+    }
+
+export interface Reviews {
+  ask(
+    question: {
+      readonly session: string
+      readonly identity: Identity
+      readonly target: Target
+      readonly statement: Statement
+      readonly asks: readonly ReviewAsk[]
+    },
+    options: { readonly signal: AbortSignal; readonly onWait: (notice: ReviewNotice) => void },
+  ): Promise<Settlement>
+}
+
+export interface SessionParts {
+  readonly id: string
+  readonly identity: Identity
+  readonly target: Target
+  readonly client: ClientFacts
+  readonly startedAt: number
+  readonly tokenId: string | undefined
+  /** Asked for each statement, so that changed rules count from the next one on. */
+  readonly judgeFor: () => Judge
+  readonly credential: () => Promise<Credential>
+  readonly reviews: Reviews
+  readonly recording: Recording
+  readonly onClose: () => void
+}
+
+/** Microseconds since the Unix epoch. */
+export const microseconds = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000)
+
+export class LiveSession implements Session {
+  readonly #parts: SessionParts
+  readonly #ending = new AbortController()
+  #closed = false
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+  }
+
+  get id(): string {
+    return this.#parts.id
+  }
+  get identity(): Identity {
+    return this.#parts.identity
+  }
+  get target(): Target {
+    return this.#parts.target
+  }
+  get client(): ClientFacts {
+    return this.#parts.client
+  }
+  get startedAt(): number {
+    return this.#parts.startedAt
+  }
+  get tokenId(): string | undefined {
+    return this.#parts.tokenId
+  }
+  get signal(): AbortSignal {
+    return this.#ending.signal
+  }
+  get mayMask(): boolean {
+    return this.#parts.judgeFor().mayMask
+  }
+  get mayRule(): boolean {
+    return this.#parts.judgeFor().mayRule
+  }
+
+  end(error: Error): void {
+    this.#ending.abort(error)
+  }
+
+  async dial(): Promise<Upstream> {
+    const { target } = this.#parts
+    const credential = await this.#parts.credential()
+    const { host, port } = splitAddress(target.address)
+    const stream = await dialTcp(host, port, target.name, this.signal)
+    return { stream, host, port, database: target.database, credential }
+  }
+
+  judge(statement: Statement, asking: Asking = {}): Settled<Ruling> {
+    if (this.signal.aborted) return sessionEnded
+    const verdict = this.#evaluate(statement, asking.rows)
+    const allowed = verdict.kind === 'review' ? verdict.then : verdict
+    if (allowed.kind !== 'mask') return this.#rule(statement, verdict, undefined, asking)
+    const traced = asking.trace === undefined ? cannotMask : asking.trace(allowed.masks)
+    if (traced instanceof Promise) return traced.then((later) => this.#afterTrace(statement, verdict, allowed, later, asking))
+    return this.#afterTrace(statement, verdict, allowed, traced, asking)
+  }
+
+  /** Whether any rule has a say in this statement. */
+  ruledBy(statement: Statement): boolean {
+    const verdict = this.#evaluate(statement, undefined)
+    return verdict.kind !== 'allow' || verdict.rule !== null
+  }
+
+  record(from: Side, bytes: Uint8Array, channel = 0): void {
+    this.#append({ kind: 'bytes', at: microseconds(), channel, from, bytes })
+  }
+
+  outcome(outcome: Outcome): void {
+    this.#append({ kind: 'outcome', at: microseconds(), ...outcome })
+  }
+
+  mark(name: string, detail: string, channel = 0): void {
+    this.#append({ kind: 'mark', at: microseconds(), channel, name, detail })
+  }
+
+  settled(): Settled<void> {
+    return this.#parts.recording.settled()
+  }
+
+  async close(outcome: string): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#parts.onClose()
+    this.#ending.abort(new Denied('session-ended', 'the session is over'))
+    await this.#parts.recording.close(outcome)
+  }
+
+  #append(frame: Frame): void {
+    if (this.#closed) throw new RecordingFailed('session-closed', 'the session is over; nothing can be added to its record')
+    this.#parts.recording.append(frame)
+  }
+
+  #evaluate(statement: Statement, rows: number | undefined): Verdict {
+    const nowMs = Date.now()
+    return this.#parts.judgeFor().evaluate(statement, rows === undefined ? { nowMs } : { nowMs, rows })
+  }
+
+  #afterTrace(
+    statement: Statement,
+    verdict: Verdict,
+    mask: Allowed & { kind: 'mask' },
+    traced: Traced,
+    asking: Asking,
+  ): Settled<Ruling> {
+    if (traced.kind === 'traced') return this.#rule(statement, verdict, traced.forwarded, asking)
+    const columns = [...new Set(mask.masks.map((each) => each.column))].join(', ')
+    const reason = `${columns} must be masked, and that cannot be done here: ${traced.reason}`
+    return this.#rule(statement, { kind: 'deny', cause: 'not-maskable', rule: mask.rule, reason }, undefined, asking)
+  }
+
+  #rule(statement: Statement, verdict: Verdict, forwarded: string | undefined, asking: Asking): Settled<Ruling> {
+    const preparing = asking.phase === 'prepare'
+    if (verdict.kind === 'review') {
+      return preparing ? verdict.then : this.#review(statement, verdict.asks, verdict.then, forwarded, asking)
+    }
+    if (preparing && verdict.kind !== 'deny') return verdict
+    if (asking.rows === undefined) this.#append({ kind: 'statement', at: microseconds(), statement })
+    this.#appendRuling(statement.id, verdict, [], forwarded)
+    return verdict
+  }
+
+  #appendRuling(statement: number, ruling: Ruling, reviewers: readonly string[], forwarded: string | undefined): void {
+    const frame: Frame = { kind: 'ruling', at: microseconds(), statement, ruling, reviewers }
+    this.#append(forwarded === undefined ? frame : { ...frame, forwarded })
+  }
+
+  async #review(
+    statement: Statement,
+    asks: readonly ReviewAsk[],
+    then: Allowed,
+    forwarded: string | undefined,
+    asking: Asking,
+  ): Promise<Ruling> {
+    if (asking.rows === undefined) this.#append({ kind: 'statement', at: microseconds(), statement })
+    await this.settled()
+    const signal = asking.signal === undefined ? this.signal : AbortSignal.any([this.signal, asking.signal])
+    const onWait = (notice: ReviewNotice): void => {
+      this.mark('review', notice.review)
+      asking.onWait?.(notice)
+    }
+    const { id, identity, target } = this.#parts
+    const settlement = await this.#parts.reviews.ask({ session: id, identity, target, statement, asks }, { signal, onWait })
+    const ruling = this.#afterReview(statement, settlement, asks, then, asking.rows)
+    if (!this.#closed)
+      this.#appendRuling(statement.id, ruling, settlement.reviewers, ruling.kind === 'deny' ? undefined : forwarded)
+    return ruling
+  }
+
+  /** The rules may have changed while people thought: a denial of now outdoes an approval of then, and masks must still be the same. */
+  #afterReview(
+    statement: Statement,
+    settlement: Settlement,
+    asks: readonly ReviewAsk[],
+    then: Allowed,
+    rows: number | undefined,
+  ): Ruling {
+    const rule = asks[0]?.rule ?? null
+    if (settlement.kind === 'denied') {
+      return { kind: 'deny', cause: settlement.cause, rule, reason: settlement.reason, hint: `Review ${settlement.review}.` }
+    }
+    if (this.signal.aborted) return sessionEnded
+    const now = this.#evaluate(statement, rows)
+    if (now.kind === 'deny') return now
+    const allowedNow = now.kind === 'review' ? now.then : now
+    if (sameMasks(allowedNow, then)) return { ...then, rule: then.rule ?? rule } as Allowed
+    return { kind: 'deny', cause: 'rule', rule, reason: 'the rules changed while this waited for review', hint: 'Run it again.' }
+  }
+}
+
+const sessionEnded: Denial = { kind: 'deny', cause: 'session-ended', rule: null, reason: 'the session was ended' }
+const cannotMask: Traced = { kind: 'untraceable', reason: 'this kind of statement cannot be masked' }
+
+function sameMasks(one: Allowed, two: Allowed): boolean {
+  const listed = (allowed: Allowed): string =>
+    allowed.kind === 'mask' ? JSON.stringify(allowed.masks.map((mask: Mask) => [mask.column, mask.with])) : '[]'
+  return listed(one) === listed(two)
+}
+
+/** `host:port` or `[v6]:port`. */
+export function splitAddress(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':')
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
+}
+
+function dialTcp(host: string, port: number, target: string, signal: AbortSignal): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true, keepAlive: true, signal })
+    const give = (cause: unknown): void => {
+      clearTimeout(late)
+      socket.on('error', () => {})
+      socket.destroy()
+      reject(new Unreachable('target-unreachable', `target ${target} cannot be reached`, { cause }))
+    }
+    const late = setTimeout(() => give(new Error('timed out')), dialMs)
+    socket.once('error', give)
+    socket.once('connect', () => {
+      clearTimeout(late)
+      socket.off('error', give)
+      resolve(socket)
+    })
+  })
+}

@@ -1,0 +1,7 @@
+// Bytes under a session: queue, reader, relay loop, TLS upgrade.
+
+export * from './byte-queue.js'
+export * from './byte-reader.js'
+export * from './relay.js'
+export * from './steps.js'
+export * from './tls.js'

@@ -1,0 +1,76 @@
+// TLS put on a connection that began without it, from either end.
+
+import { connect, TLSSocket } from 'node:tls'
+import type { ConnectionOptions, SecureContext } from 'node:tls'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import { Malformed, Unreachable } from '@sallyport/core'
+
+/** We are the server. Resolves once the handshake is done; `alpn` lists what we speak, and `requireAlpn` refuses a client that names nothing. */
+export function acceptTls(
+  stream: Duplex,
+  options: {
+    readonly context: SecureContext
+    readonly alpn: readonly string[]
+    readonly requireAlpn: boolean
+    readonly deadline: AbortSignal
+  },
+): Promise<TLSSocket> {
+  const secured = new TLSSocket(stream as Socket, {
+    isServer: true,
+    secureContext: options.context,
+    ALPNProtocols: [...options.alpn],
+    requestCert: false,
+  })
+  return handshake(
+    secured,
+    'secure',
+    options.deadline,
+    (cause) => new Malformed('client', 'tls-failed', 'the TLS handshake failed', { cause }),
+  ).then((ready) => {
+    if (options.requireAlpn && !ready.alpnProtocol) {
+      ready.destroy()
+      throw new Malformed('client', 'tls-no-alpn', `a direct TLS connection must offer ALPN ${options.alpn.join(', ')}`)
+    }
+    return ready
+  })
+}
+
+/** We are the client of the target. Rejects with Unreachable where the certificate or the handshake is not good. */
+export function offerTls(stream: Duplex, options: Omit<ConnectionOptions, 'socket'>, deadline: AbortSignal): Promise<TLSSocket> {
+  const secured = connect({ ...options, socket: stream as Socket })
+  return handshake(
+    secured,
+    'secureConnect',
+    deadline,
+    (cause) =>
+      new Unreachable('upstream-tls-failed', `TLS with the target failed: ${cause instanceof Error ? cause.message : 'closed'}`, {
+        cause,
+      }),
+  )
+}
+
+function handshake(
+  secured: TLSSocket,
+  ready: string,
+  deadline: AbortSignal,
+  failure: (cause: unknown) => Error,
+): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const done = (act: () => void): void => {
+      secured.off(ready, ok).off('error', bad).off('close', bad)
+      deadline.removeEventListener('abort', late)
+      act()
+    }
+    const ok = (): void => done(() => resolve(secured))
+    const bad = (cause?: unknown): void =>
+      done(() => {
+        secured.on('error', () => {})
+        secured.destroy()
+        reject(failure(cause))
+      })
+    const late = (): void => bad(deadline.reason)
+    secured.once(ready, ok).once('error', bad).once('close', bad)
+    deadline.addEventListener('abort', late)
+  })
+}
