@@ -1,0 +1,64 @@
+// Who calls the API: the holder of the admin token, or an identity that proved itself with an access token or a JWT.
+
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { Denied, secret } from '@sallyport/core'
+import type { Identity, Secret } from '@sallyport/core'
+import type { ApiParts, Review } from './ports.js'
+
+export type Caller =
+  | { readonly kind: 'admin'; readonly name: 'admin' }
+  | {
+      readonly kind: 'identity'
+      readonly name: string
+      readonly identity: Identity
+      /** A member of a group of `operators`: may read what everyone did. */
+      readonly operator: boolean
+      readonly expiresAt: string | null
+    }
+
+/** Access tokens have 50 characters or so; a JWT with many groups a few thousand. */
+const MAX_TOKEN_CHARACTERS = 16_384
+
+/** Throws Denied where nothing, or nothing that counts, was shown. */
+export async function callerOf(
+  authorization: string | undefined,
+  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'>,
+  client: { readonly tls: boolean; readonly loopback: boolean },
+): Promise<Caller> {
+  const token = bearerToken(authorization)
+  if (token === undefined) throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
+  if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
+  const { identity, token: record } = await parts.prove(token, client)
+  const groups = parts.operatorGroups()
+  const operator = identity.groups.some((group) => groups.includes(group))
+  return { kind: 'identity', name: identity.name, identity, operator, expiresAt: record?.expiresAt.toISOString() ?? null }
+}
+
+function bearerToken(authorization: string | undefined): Secret | undefined {
+  const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
+  return token === undefined || token.length > MAX_TOKEN_CHARACTERS ? undefined : secret(token)
+}
+
+/** In constant time: both are hashed first, so not even their length shows. */
+function sameSecret(a: Secret, b: Secret): boolean {
+  const digest = (text: Secret): Buffer => createHash('sha256').update(text.reveal()).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}
+
+export function mayReadEverything(caller: Caller): boolean {
+  return caller.kind === 'admin' || caller.operator
+}
+
+/** One's own, and what an agent did on one's behalf. */
+export function isOwn(caller: Caller, of: { readonly identity: string; readonly onBehalfOf: string | null }): boolean {
+  return caller.kind === 'identity' && (of.identity === caller.name || of.onBehalfOf === caller.name)
+}
+
+/** Whether `caller` is among those a review asks; whether they may still decide it is for the reviews to say. */
+export function isAsked(caller: Caller, review: Review): boolean {
+  if (caller.kind === 'admin') return true
+  return review.asks.some(
+    ({ reviewers }) =>
+      reviewers.names.includes(caller.name) || caller.identity.groups.some((group) => reviewers.groups.includes(group)),
+  )
+}

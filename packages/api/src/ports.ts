@@ -1,0 +1,210 @@
+// What the API needs from the rest of the house. `cli` passes the objects in; nothing here names another room.
+
+import type { Identity, Secret } from '@sallyport/core'
+
+export interface SessionSummary {
+  readonly id: string
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly target: string
+  readonly protocol: string
+  readonly startedAt: string
+  readonly endedAt: string | null
+  readonly statements: number
+  readonly denied: number
+  readonly outcome: string | null
+}
+
+export interface RecordedStatement {
+  readonly id: number
+  readonly at: string
+  readonly kind: string
+  readonly text: string
+  readonly parameters: readonly (string | null)[]
+  readonly effects: readonly unknown[]
+  readonly ruling: {
+    readonly kind: string
+    readonly rule: string | null
+    readonly reason: string | null
+    readonly reviewers: readonly string[]
+  } | null
+  readonly rows: number | null
+  readonly bytes: number | null
+  readonly durationMs: number | null
+  readonly error: string | null
+}
+
+export interface FoundStatement extends RecordedStatement {
+  readonly session: string
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly target: string
+}
+
+/** `mine` narrows to one identity's own sessions and those of agents that act for it. */
+export interface SessionFilter {
+  readonly identity?: string
+  readonly mine?: string
+  readonly target?: string
+  readonly since?: Date
+  readonly live?: boolean
+  readonly limit: number
+}
+
+export interface ReplayedLine {
+  /** Microseconds since the Unix epoch. */
+  readonly at: number
+  readonly from: 'client' | 'upstream' | 'gateway'
+  readonly text: string
+}
+
+export interface Review {
+  readonly id: string
+  readonly session: string
+  readonly statement: number
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly target: string
+  readonly text: string
+  readonly parameters: readonly (string | null)[]
+  readonly effects: readonly unknown[]
+  readonly asks: readonly {
+    readonly rule: string
+    readonly reason: string
+    readonly reviewers: { readonly groups: readonly string[]; readonly names: readonly string[]; readonly count: number }
+    readonly withinMs: number
+  }[]
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly settledAt: Date | null
+  readonly state: 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
+  readonly decisions: readonly {
+    readonly reviewer: string
+    readonly kind: 'approve' | 'deny'
+    readonly reason: string
+    readonly at: Date
+  }[]
+}
+
+export interface TokenSummary {
+  readonly id: string
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  readonly createdBy: string
+}
+
+/** A target somebody may reach. `connection` has TOKEN in the place of the access token. */
+export interface ReachableTarget {
+  readonly name: string
+  readonly protocol: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly database: string | null
+  readonly connection: string | null
+  /** What a command needs to connect by itself. */
+  readonly endpoint: { readonly host: string; readonly port: number } | null
+}
+
+export interface DefinitionsChange {
+  readonly kind: 'add' | 'change' | 'remove'
+  readonly what: 'identity' | 'target' | 'grant' | 'rule'
+  readonly name: string
+  readonly fields: readonly { readonly path: string; readonly before: unknown; readonly after: unknown }[]
+}
+
+export interface ApplyResult {
+  readonly revision: number
+  readonly applied: boolean
+  readonly changes: readonly DefinitionsChange[]
+  /** Live sessions of this node that lost their grant. */
+  readonly ended: number
+}
+
+export interface Explained {
+  readonly verdict: unknown
+  readonly effects: readonly unknown[]
+  readonly text: string
+  readonly rules: readonly { readonly name: string; readonly matched: boolean; readonly why: readonly string[] }[]
+  readonly granted: boolean
+}
+
+export interface Verified {
+  readonly whole: boolean
+  readonly sessions: number
+  readonly faults: readonly { readonly session: string | null; readonly what: string }[]
+}
+
+export interface Status {
+  readonly version: string
+  readonly node: string
+  readonly startedAt: string
+  readonly listeners: readonly { readonly protocol: string; readonly address: string }[]
+  readonly liveSessions: number
+  readonly revision: number
+  readonly database: { readonly kind: 'embedded' | 'url'; readonly healthy: boolean }
+  readonly recorder: unknown
+}
+
+export interface Proved {
+  readonly identity: Identity
+  readonly token?: { readonly id: string; readonly expiresAt: Date }
+}
+
+export interface ApiParts {
+  readonly adminToken: Secret
+  readonly authorityPem: string
+  /** Names besides `localhost` and bare addresses that a browser may call this API by. */
+  readonly hosts: readonly string[]
+  readonly operatorGroups: () => readonly string[]
+  /** Throws Denied for every reason alike. */
+  readonly prove: (token: Secret, client: { readonly tls: boolean; readonly loopback: boolean }) => Promise<Proved>
+  readonly healthy: () => Promise<boolean>
+  readonly status: () => Promise<Status>
+  /** For everyone where `identity` is absent. */
+  readonly reachable: (identity?: Identity) => readonly ReachableTarget[]
+  readonly sessions: {
+    list(filter: SessionFilter): Promise<readonly SessionSummary[]>
+    show(id: string): Promise<SessionSummary | undefined>
+    statements(id: string): Promise<readonly RecordedStatement[]>
+    search(text: string, filter: SessionFilter): Promise<readonly FoundStatement[]>
+    replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
+    /** On whichever node it lives. */
+    end(id: string, reason: string): Promise<void>
+  }
+  readonly reviews: {
+    list(filter: { readonly state?: Review['state']; readonly limit: number }): Promise<readonly Review[]>
+    get(id: string): Promise<Review | undefined>
+    decide(
+      id: string,
+      who: { readonly name: string; readonly groups: readonly string[]; readonly admin: boolean },
+      kind: 'approve' | 'deny',
+      reason: string,
+    ): Promise<Review>
+    onChange(listener: (id: string) => void): () => void
+  }
+  readonly tokens: {
+    create(request: {
+      readonly identity: string
+      readonly onBehalfOf: string | null
+      readonly ttlMs: number
+      readonly createdBy: string
+    }): Promise<{ readonly token: Secret; readonly record: TokenSummary }>
+    list(): Promise<readonly TokenSummary[]>
+    /** Also ends the sessions it opened, on every node. Answers false where there is no such live token. */
+    revoke(id: string): Promise<boolean>
+  }
+  readonly definitions: {
+    read(): Promise<{ readonly revision: number; readonly definitions: unknown }>
+    /** Throws Misconfigured with every problem, one a line. */
+    apply(definitions: unknown, options: { readonly dryRun: boolean; readonly by: string }): Promise<ApplyResult>
+  }
+  readonly explain: (question: {
+    readonly identity: string
+    readonly target: string
+    readonly statement: string
+  }) => Promise<Explained>
+  readonly verify: (session: string | undefined) => Promise<Verified>
+  readonly log: (level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>) => void
+}

@@ -1,0 +1,94 @@
+// What was done: sessions, their statements, their replay; and ending a live one.
+
+import { Denied } from '@sallyport/core'
+import { z } from 'zod'
+import { isOwn, mayReadEverything } from '../caller.js'
+import type { Caller } from '../caller.js'
+import type { ApiParts, SessionFilter, SessionSummary } from '../ports.js'
+import { notFound } from '../problem.js'
+import { route } from '../route.js'
+import type { Route } from '../route.js'
+
+const id = z.strictObject({ id: z.string().min(1).max(128) })
+const filter = {
+  identity: z.string().max(128).optional(),
+  target: z.string().max(63).optional(),
+  since: z.iso.datetime({ offset: true }).optional(),
+  live: z.stringbool().optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+}
+const listQuery = z.strictObject(filter)
+const searchQuery = z.strictObject({ ...filter, text: z.string().min(1).max(1000) })
+const endBody = z.strictObject({ reason: z.string().min(1).max(500).default('ended by an operator') })
+
+export const sessionRoutes: readonly Route[] = [
+  route({
+    method: 'GET',
+    path: '/sessions',
+    may: 'proved',
+    input: z.object({ query: listQuery }),
+    answer: ({ caller, query }, parts) => parts.sessions.list(narrowed(caller, query)),
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/:id',
+    may: 'proved',
+    input: z.object({ params: id }),
+    answer: async ({ caller, params }, parts) => {
+      const session = await readable(caller, params.id, parts)
+      return { ...session, statementList: await parts.sessions.statements(session.id) }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/sessions/:id/replay',
+    may: 'proved',
+    input: z.object({ params: id }),
+    answer: async ({ caller, params, signal }, parts) => {
+      const session = await readable(caller, params.id, parts)
+      return { lines: parts.sessions.replay(session.id, signal) }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/sessions/:id/end',
+    may: 'proved',
+    input: z.object({ params: id, body: endBody }),
+    answer: async ({ caller, params, body }, parts) => {
+      const session = await readable(caller, params.id, parts)
+      if (caller.kind !== 'admin' && !isOwn(caller, session)) {
+        throw new Denied('not-allowed', 'only the admin token, or whoever opened a session, may end it')
+      }
+      await parts.sessions.end(session.id, body.reason)
+      parts.log('info', 'session ended', { session: session.id, by: caller.name })
+      return { id: session.id, ended: true }
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/statements',
+    may: 'proved',
+    input: z.object({ query: searchQuery }),
+    answer: ({ caller, query: { text, ...rest } }, parts) => parts.sessions.search(text, narrowed(caller, rest)),
+  }),
+]
+
+/** Who may not read everything sees their own, whatever they ask for. */
+function narrowed(caller: Caller, query: z.output<typeof listQuery>): SessionFilter {
+  const { identity, target, since, live, limit } = query
+  return {
+    limit,
+    ...(identity === undefined ? {} : { identity }),
+    ...(target === undefined ? {} : { target }),
+    ...(since === undefined ? {} : { since: new Date(since) }),
+    ...(live === undefined ? {} : { live }),
+    ...(mayReadEverything(caller) ? {} : { mine: caller.name }),
+  }
+}
+
+/** A session that exists but is not theirs looks to a caller like one that does not. */
+async function readable(caller: Caller, sessionId: string, parts: ApiParts): Promise<SessionSummary> {
+  const session = await parts.sessions.show(sessionId)
+  if (session === undefined || !(mayReadEverything(caller) || isOwn(caller, session))) throw notFound('session', sessionId)
+  return session
+}

@@ -1,0 +1,241 @@
+import { Denied, secret } from '@sallyport/core'
+import type { Identity } from '@sallyport/core'
+import { describe, expect, it } from 'vitest'
+import type { ApiParts, Review, SessionSummary } from './ports.js'
+import { buildApi } from './server.js'
+
+const people: Readonly<Record<string, Identity>> = {
+  'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
+  'token-of-ann': { id: 'ann', name: 'ann', kind: 'person', groups: ['staff'] },
+  'token-of-dora': { id: 'dora', name: 'dora', kind: 'person', groups: ['dba'] },
+  'token-of-olga': { id: 'olga', name: 'olga', kind: 'person', groups: ['operators'] },
+}
+
+const session: SessionSummary = {
+  id: 's1',
+  identity: 'agent',
+  onBehalfOf: 'ann',
+  target: 'shop',
+  protocol: 'postgres',
+  startedAt: '2026-01-01T00:00:00.000Z',
+  endedAt: null,
+  statements: 1,
+  denied: 0,
+  outcome: null,
+}
+
+const review: Review = {
+  id: 'r1',
+  session: 's1',
+  statement: 1,
+  identity: 'agent',
+  onBehalfOf: 'ann',
+  target: 'shop',
+  text: 'delete from orders',
+  parameters: [],
+  effects: [],
+  asks: [{ rule: 'unbounded', reason: 'all rows', reviewers: { groups: ['dba'], names: [], count: 1 }, withinMs: 60_000 }],
+  createdAt: new Date(0),
+  expiresAt: new Date(60_000),
+  settledAt: null,
+  state: 'open',
+  decisions: [],
+}
+
+function fixture() {
+  const did: unknown[] = []
+  const parts: ApiParts = {
+    adminToken: secret('admin-token'),
+    authorityPem: 'PEM',
+    hosts: ['gateway.example'],
+    operatorGroups: () => ['operators'],
+    prove: async (token) => {
+      const identity = people[token.reveal()]
+      if (identity === undefined) throw new Denied('unauthenticated', 'not proved')
+      return { identity, token: { id: 't1', expiresAt: new Date(1000) } }
+    },
+    healthy: async () => true,
+    status: async () => ({
+      version: '0',
+      node: 'n',
+      startedAt: '',
+      listeners: [],
+      liveSessions: 0,
+      revision: 1,
+      database: { kind: 'embedded', healthy: true },
+      recorder: {},
+    }),
+    reachable: () => [],
+    sessions: {
+      list: async (filter) => {
+        did.push(['list', filter])
+        return [session]
+      },
+      show: async (id) => (id === 's1' ? session : undefined),
+      statements: async () => [],
+      search: async (text, filter) => {
+        did.push(['search', text, filter])
+        return []
+      },
+      replay: async function* () {
+        yield { at: 1, from: 'client', text: 'select 1' }
+        throw new Error('with a secret in it')
+      },
+      end: async (id, reason) => void did.push(['end', id, reason]),
+    },
+    reviews: {
+      list: async () => [review],
+      get: async (id) => (id === 'r1' ? review : undefined),
+      decide: async (id, who, kind, reason) => {
+        did.push(['decide', id, who, kind, reason])
+        return { ...review, state: 'approved' }
+      },
+      onChange: () => () => {},
+    },
+    tokens: {
+      create: async () => {
+        throw new Error('a bug')
+      },
+      list: async () => [],
+      revoke: async (id) => id === 't1',
+    },
+    definitions: {
+      read: async () => ({ revision: 1, definitions: {} }),
+      apply: async (_definitions, { dryRun, by }) => {
+        did.push(['apply', dryRun, by])
+        return { revision: 2, applied: !dryRun, changes: [], ended: 0 }
+      },
+    },
+    explain: async () => ({ verdict: {}, effects: [], text: '', rules: [], granted: true }),
+    verify: async () => ({ whole: true, sessions: 0, faults: [] }),
+    log: (level, message, facts) => void did.push([level, message, facts]),
+  }
+  const app = buildApi(parts)
+  const call = async (
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    token?: string,
+    payload?: object,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
+    const reply = await app.inject({
+      method,
+      url: `/api/v1${path}`,
+      headers: { host: '127.0.0.1:7080', ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+      ...(payload === undefined ? {} : { payload }),
+    })
+    return { status: reply.statusCode, type: reply.headers['content-type'], text: reply.body, headers: reply.headers }
+  }
+  return { call, did }
+}
+
+describe('who may call', () => {
+  it.each([undefined, 'wrong', 'admin-tokem', 'admin-token2', ''])('answers 401 to %s, as a problem', async (token) => {
+    const { call } = fixture()
+    const { status, type, text, headers } = await call('GET', '/whoami', token)
+    expect([status, type, headers['www-authenticate']]).toEqual([401, 'application/problem+json; charset=utf-8', 'Bearer'])
+    expect(JSON.parse(text)).toMatchObject({ status: 401, code: 'unauthenticated' })
+  })
+
+  const everyone = ['agent', 'ann', 'dora', 'olga', 'admin'] as const
+  it.each([
+    ['GET', '/whoami', undefined, everyone],
+    ['GET', '/targets', undefined, everyone],
+    ['GET', '/status', undefined, ['olga', 'admin']],
+    ['GET', '/definitions', undefined, ['olga', 'admin']],
+    ['PUT', '/definitions', { definitions: {} }, ['admin']],
+    ['GET', '/tokens', undefined, ['admin']],
+    ['DELETE', '/tokens/t1', undefined, ['admin']],
+    ['POST', '/verify', {}, ['olga', 'admin']],
+    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'admin']],
+    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'admin']],
+    ['GET', '/reviews/r1', undefined, ['agent', 'ann', 'dora', 'admin']],
+    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'admin']],
+  ] as const)('%s %s is for those it is for', async (method, path, payload, allowed) => {
+    const { call } = fixture()
+    const may: string[][] = []
+    for (const name of everyone) {
+      const { status } = await call(method, path, name === 'admin' ? 'admin-token' : `token-of-${name}`, payload)
+      may.push([403, 404].includes(status) ? [] : status === 200 ? [name] : [`${name}: ${status}`])
+    }
+    expect(may.flat()).toEqual(allowed)
+  })
+
+  it('narrows lists to what is one’s own, whatever was asked for', async () => {
+    const { call, did } = fixture()
+    await call('GET', '/sessions?identity=olga', 'token-of-ann')
+    await call('GET', '/statements?text=x', 'token-of-agent')
+    await call('GET', '/sessions', 'token-of-olga')
+    expect(did).toEqual([
+      ['list', { limit: 100, identity: 'olga', mine: 'ann' }],
+      ['search', 'x', { limit: 100, mine: 'agent' }],
+      ['list', { limit: 100 }],
+    ])
+  })
+
+  it('stops guessing after twenty failures, even with the right token', async () => {
+    const { call } = fixture()
+    for (let i = 0; i < 20; i++) expect((await call('GET', '/whoami', `guess-${i}`)).status).toBe(401)
+    expect((await call('GET', '/whoami', 'admin-token')).status).toBe(429)
+  })
+})
+
+describe('where from', () => {
+  it.each([
+    ['evil.example', 421],
+    ['127.0.0.1.evil.example:7080', 421],
+    ['localhost:7080', 200],
+    ['[::1]:7080', 200],
+    ['gateway.example', 200],
+    ['a b', 421],
+  ])('Host %s gets %i', async (host, expected) => {
+    const { call } = fixture()
+    expect((await call('GET', '/health', undefined, undefined, { host })).status).toBe(expected)
+  })
+
+  it('refuses pages of other sites, and gives none of them leave', async () => {
+    const { call } = fixture()
+    const refused = await call('GET', '/whoami', 'admin-token', undefined, { origin: 'https://evil.example' })
+    expect([refused.status, refused.headers['access-control-allow-origin']]).toEqual([403, undefined])
+    expect((await call('GET', '/whoami', 'admin-token', undefined, { origin: 'http://127.0.0.1:7080' })).status).toBe(200)
+  })
+})
+
+describe('what is said', () => {
+  it('names each wrong input', async () => {
+    const { call } = fixture()
+    const { status, text } = await call('POST', '/tokens', 'admin-token', { identity: 'a', ttlSeconds: 1, extra: 1 })
+    expect(status).toBe(400)
+    expect(text).toContain('body.ttlSeconds')
+    expect(text).toContain('extra')
+  })
+
+  it('says nothing of a bug but logs it', async () => {
+    const { call, did } = fixture()
+    const { status, text } = await call('POST', '/tokens', 'admin-token', { identity: 'a' })
+    expect([status, text.includes('a bug')]).toEqual([500, false])
+    expect(JSON.stringify(did)).toContain('a bug')
+  })
+
+  it('ends a broken stream with a problem that shows nothing', async () => {
+    const { call } = fixture()
+    const { status, type, text } = await call('GET', '/sessions/s1/replay', 'admin-token')
+    const lines = text.trimEnd().split('\n')
+    expect([status, type, lines.length]).toEqual([200, 'application/x-ndjson', 2])
+    expect(JSON.parse(lines[0] ?? '')).toEqual({ at: 1, from: 'client', text: 'select 1' })
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ problem: { status: 500, code: 'internal' } })
+    expect(text).not.toContain('secret')
+  })
+
+  it('refuses bodies that are too long before it reads who sends them', async () => {
+    const { call } = fixture()
+    const long = { reason: 'x'.repeat(100_000) }
+    expect((await call('POST', '/reviews/r1/approve', 'token-of-dora', long)).status).toBe(413)
+  })
+
+  it('passes a decision on with the groups that were proved', async () => {
+    const { call, did } = fixture()
+    expect((await call('POST', '/reviews/r1/approve', 'token-of-dora', { reason: 'fine' })).status).toBe(200)
+    expect(did[0]).toEqual(['decide', 'r1', { name: 'dora', groups: ['dba'], admin: false }, 'approve', 'fine'])
+  })
+})

@@ -1,0 +1,185 @@
+// The operators' HTTP API: one fastify server, every route of the tables below under /api/v1, each guarded in the same order:
+// our host, our origin, not too often, who, may they, well formed.
+
+import { createServer } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import { Readable } from 'node:stream'
+import type { ServerOptions } from 'node:https'
+import { Denied, Misconfigured } from '@sallyport/core'
+import fastify from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { callerOf, mayReadEverything } from './caller.js'
+import type { Caller } from './caller.js'
+import { isOurHost, isOurOrigin } from './host.js'
+import type { ApiParts } from './ports.js'
+import { problem, problemOf } from './problem.js'
+import type { Problem } from './problem.js'
+import { RateLimit } from './rate-limit.js'
+import { isLines } from './route.js'
+import type { Route } from './route.js'
+import { accessRoutes } from './routes/access.js'
+import { operationRoutes } from './routes/operation.js'
+import { reviewRoutes } from './routes/reviews.js'
+import { sessionRoutes } from './routes/sessions.js'
+
+const ROUTES: readonly Route[] = [...accessRoutes, ...operationRoutes, ...reviewRoutes, ...sessionRoutes]
+
+/** A decision or a question fits; definitions have a limit of their own. */
+const BODY_LIMIT_BYTES = 64 * 1024
+/** An address may make so many calls; a person clicks a few a second, a script that watches a few dozen. */
+const CALLS = { burst: 200, perSecond: 50 }
+/** And fail so often to prove who it is: 256-bit tokens are not guessed at that pace. */
+const FAILURES = { burst: 20, perSecond: 0.5 }
+const REQUEST_TIMEOUT_MS = 30_000
+
+export interface Api {
+  /** Answers the address with the port the system chose, as a URL. */
+  listen(address: { readonly host: string; readonly port: number }): Promise<string>
+  stop(): Promise<void>
+}
+
+export interface ApiOptions {
+  /** Serves HTTPS with these; plain HTTP where absent. */
+  readonly tls?: { readonly key: string; readonly cert: string }
+}
+
+export function createApi(parts: ApiParts, options: ApiOptions = {}): Api {
+  const app = buildApi(parts, options)
+  return {
+    listen: async ({ host, port }) => {
+      await app.listen({ host, port })
+      const bound = app.server.address()
+      if (bound === null || typeof bound === 'string') throw new Misconfigured('no-address', 'the console has no address')
+      const { address, family, port: actual } = bound
+      return `${options.tls === undefined ? 'http' : 'https'}://${family === 'IPv6' ? `[${address}]` : address}:${actual}`
+    },
+    stop: () => app.close(),
+  }
+}
+
+/** The server without a listener: tests put requests straight in. */
+export function buildApi(parts: ApiParts, options: ApiOptions = {}): FastifyInstance {
+  const app = fastify({
+    bodyLimit: BODY_LIMIT_BYTES,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    forceCloseConnections: true,
+    serverFactory: (listener) =>
+      options.tls === undefined ? createServer(listener) : createTlsServer(tlsOptions(options.tls), listener),
+  })
+  const calls = new RateLimit(CALLS)
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    if (!isOurHost(request.headers.host, parts.hosts)) {
+      return refuse(reply, problem(421, 'wrong-host', 'this name is not one of this gateway; call it by its address'))
+    }
+    if (!isOurOrigin(request.headers.origin, request.headers.host)) {
+      return refuse(reply, problem(403, 'wrong-origin', 'pages of other sites may not call this gateway'))
+    }
+    const waitSeconds = calls.take(request.ip, Date.now())
+    if (waitSeconds > 0)
+      return refuse(reply.header('retry-after', waitSeconds), problem(429, 'too-many-requests', 'too many requests; wait'))
+    return undefined
+  })
+  app.setNotFoundHandler((_request, reply) => refuse(reply, problem(404, 'not-found', 'there is nothing here')))
+  app.setErrorHandler((error, request, reply) => refuse(reply, asProblem(error, request, parts)))
+  addOpenRoutes(app, parts)
+  const failures = new RateLimit(FAILURES)
+  for (const each of ROUTES) addRoute(app, each, parts, failures)
+  return app
+}
+
+function tlsOptions(tls: NonNullable<ApiOptions['tls']>): ServerOptions {
+  return { key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' }
+}
+
+/** What anybody may know: whether the gateway works, and the public certificate of its authority. */
+function addOpenRoutes(app: FastifyInstance, parts: ApiParts): void {
+  app.get('/api/v1/health', async (_request, reply) => {
+    const healthy = await parts.healthy()
+    return reply.status(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'degraded' })
+  })
+  app.get('/api/v1/authority', async (_request, reply) => reply.type('application/x-pem-file').send(parts.authorityPem))
+}
+
+function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, failures: RateLimit): void {
+  const callers = new WeakMap<FastifyRequest, Caller>()
+  app.route({
+    method: route.method,
+    url: `/api/v1${route.path}`,
+    ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
+    // Before the body is read: a stranger's megabytes are not parsed.
+    preParsing: async (request) => {
+      callers.set(request, await authenticated(request, parts, failures))
+    },
+    handler: async (request, reply) => {
+      const caller = callers.get(request)
+      if (caller === undefined) throw new Denied('unauthenticated', 'show an access token')
+      permit(route, caller)
+      const signal = goneSignal(reply)
+      const given = { params: request.params, query: request.query, body: request.body ?? {} }
+      const answer = await route.answer(given, { caller, signal }, parts)
+      if (!isLines(answer)) return answer
+      return reply.type('application/x-ndjson').send(Readable.from(asLines(answer.lines, signal, parts)))
+    },
+  })
+}
+
+async function authenticated(request: FastifyRequest, parts: ApiParts, failures: RateLimit): Promise<Caller> {
+  if (failures.waitSeconds(request.ip, Date.now()) > 0)
+    throw new Denied('too-many-requests', 'too many failed attempts; wait a minute')
+  const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
+  try {
+    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback })
+  } catch (error) {
+    if (error instanceof Denied) failures.take(request.ip, Date.now())
+    throw error
+  }
+}
+
+function permit(route: Route, caller: Caller): void {
+  if (route.may === 'proved' || caller.kind === 'admin') return
+  if (route.may === 'operator' && mayReadEverything(caller)) return
+  const needed = route.may === 'admin' ? 'the admin token' : 'the admin token, or a member of a group of operators'
+  throw new Denied('not-allowed', `${caller.name} may not do this; it takes ${needed}`)
+}
+
+function goneSignal(reply: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return gone.signal
+}
+
+/** The status has been sent when a line fails: the failure is a last line of its own, which no good line looks like. */
+async function* asLines(values: AsyncIterable<unknown>, signal: AbortSignal, parts: ApiParts): AsyncGenerator<string> {
+  try {
+    for await (const value of values) yield `${JSON.stringify(value)}\n`
+  } catch (error) {
+    if (signal.aborted) return
+    const known = problemOf(error)
+    if (known === undefined) parts.log('error', 'an answer broke off', { stack: stackOf(error) })
+    yield `${JSON.stringify({ problem: known ?? problem(500, 'internal', 'the answer broke off; see the log of the gateway') })}\n`
+  }
+}
+
+function asProblem(error: unknown, request: FastifyRequest, parts: ApiParts): Problem {
+  const known = problemOf(error) ?? fastifyProblem(error)
+  if (known !== undefined) return known
+  parts.log('error', 'a bug in the API', { method: request.method, route: request.routeOptions.url, stack: stackOf(error) })
+  return problem(500, 'internal', 'something went wrong here; see the log of the gateway')
+}
+
+/** What fastify itself refuses: a body too long, of a wrong type, or not JSON. */
+function fastifyProblem(error: unknown): Problem | undefined {
+  const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined
+  if (typeof status !== 'number' || status < 400 || status >= 500) return undefined
+  return problem(status, 'bad-request', error instanceof Error ? error.message : 'bad request')
+}
+
+function refuse(reply: FastifyReply, what: Problem): FastifyReply {
+  if (what.status === 401) void reply.header('www-authenticate', 'Bearer')
+  return reply.status(what.status).type('application/problem+json').send(JSON.stringify(what))
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
