@@ -1,0 +1,154 @@
+// From a proof to an identity. Every failure looks the same to the caller; the reason goes to the log alone.
+
+import { timingSafeEqual } from 'node:crypto'
+import { Denied } from '@sallyport/core'
+import { identityFrom } from './claims.js'
+import { clientOf, createFailureLimiter } from './failures.js'
+import { createJwtCheck, looksLikeJwt } from './jwt.js'
+import { isCallersFault, Refusal } from './refusal.js'
+import { isLive, lookupOf } from './tokens.js'
+import { scramIterations, scramSalt } from './verifiers.js'
+import type { Identity, Proof, ScramChallenge } from '@sallyport/core'
+import type { KnownIdentity } from './claims.js'
+import type { CheckedJwt } from './jwt.js'
+import type { Fetch, OidcProvider } from './provider.js'
+import type { TokenRecord, TokenTable } from './tokens.js'
+
+export interface LoginProof {
+  /** The identity's name as the client wrote it; '' where the proof alone tells. */
+  readonly user: string
+  readonly proof: Proof
+  readonly tls: boolean
+  readonly loopback: boolean
+  /** `address:port` of the client's end. */
+  readonly address: string
+}
+
+export interface Proved {
+  readonly identity: Identity
+  /** What the identity rests on: when it is revoked or expires, so does the session. */
+  readonly token?: { readonly id: string; readonly expiresAt: Date }
+}
+
+export interface Authenticator {
+  /** The same for the same user, always; one that does not exist is not told apart. */
+  challenge(user: string): Promise<ScramChallenge>
+  /** Throws Denied('unauthenticated'), with one and the same message for every reason. */
+  prove(login: LoginProof): Promise<Proved>
+}
+
+export interface AuthenticatorParts {
+  readonly tokens: Pick<TokenTable, 'byIdentity' | 'byLookup'>
+  readonly identities: () => readonly KnownIdentity[]
+  readonly providers: readonly OidcProvider[]
+  /** Of this installation, the same on every node; salts follow from it. */
+  readonly secret: Uint8Array
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+  /** Told why a login failed. Never a credential. */
+  readonly onFailure?: (reason: string, login: { readonly user: string; readonly address: string; readonly proof: string }) => void
+  readonly fetch?: Fetch
+}
+
+/** Tokens of one identity a challenge is tried against, newest first: enough for a fleet of agents, and still under a millisecond. */
+const maxTokensTried = 100
+
+/** One user at one client: a person mistyping, a job with an old token. */
+const perUser = { burst: 20, refillMs: 3_000, entries: 10_000 }
+/** All users at one client: a scan. Generous, since many people may share one address. */
+const perClient = { burst: 200, refillMs: 500, entries: 10_000 }
+
+export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
+  const { tokens, identities, secret, now } = parts
+  const checkJwt = createJwtCheck(parts.providers, parts.fetch ?? ((url, options) => fetch(url, options)), now)
+  const users = createFailureLimiter(perUser, now)
+  const clients = createFailureLimiter(perClient, now)
+  const known = (name: string): KnownIdentity | undefined => identities().find((identity) => identity.name === name)
+
+  const identify = async (login: LoginProof): Promise<Proved> => {
+    const { user, proof } = login
+    if (proof.kind === 'challenge') return provedBy(await tokenAnswering(proof.answers, user, tokens, now()), known)
+    if (proof.kind === 'publicKey') return provedByKey(proof.key, user, identities())
+    if (proof.kind === 'certificate') throw new Refusal('certificates are of no configured authority')
+    const token = proof.token.reveal()
+    if (!looksLikeJwt(token)) return provedBy(await tokenInClear(token, user, tokens, now()), known)
+    if (!login.tls && !login.loopback) throw new Refusal('a JWT came over a connection without TLS')
+    return provedByJwt(await checkJwt(token), user, known)
+  }
+
+  return {
+    challenge: (user) => Promise.resolve({ salt: scramSalt(secret, user), iterations: scramIterations }),
+    prove: async (login) => {
+      const client = clientOf(login.address)
+      const user = `${client} ${login.user}`
+      try {
+        if (clients.blocked(client) || users.blocked(user)) throw new Refusal('too many failed logins')
+        return await identify(login)
+      } catch (error) {
+        if (isCallersFault(error)) {
+          clients.failed(client)
+          users.failed(user)
+        }
+        const { address, proof } = login
+        parts.onFailure?.(error instanceof Error ? error.message : String(error), { user: login.user, address, proof: proof.kind })
+        throw new Denied('unauthenticated', 'login failed: there is no such identity, or its token is wrong, expired or revoked')
+      }
+    },
+  }
+}
+
+async function tokenInClear(token: string, user: string, tokens: Pick<TokenTable, 'byLookup'>, now: number): Promise<TokenRecord> {
+  const lookup = lookupOf(token)
+  const record = await tokens.byLookup(lookup)
+  if (record === undefined || !same(record.lookup, lookup)) throw new Refusal('there is no such token')
+  if (!isLive(record, now)) throw new Refusal(`token ${record.id} is expired or revoked`)
+  if (user !== '' && user !== record.identity) throw new Refusal(`token ${record.id} is not of this user`)
+  return record
+}
+
+async function tokenAnswering(
+  answers: Extract<Proof, { kind: 'challenge' }>['answers'],
+  user: string,
+  tokens: Pick<TokenTable, 'byIdentity'>,
+  now: number,
+): Promise<TokenRecord> {
+  if (user === '') throw new Refusal('a challenge was answered for nobody')
+  const live = (await tokens.byIdentity(user)).filter((record) => record.identity === user && isLive(record, now))
+  const newest = live.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime()).slice(0, maxTokensTried)
+  const record = newest.find((candidate) => answers(candidate.verifiers))
+  if (record === undefined) throw new Refusal(`the answer fits none of ${newest.length} live tokens`)
+  return record
+}
+
+function provedBy(record: TokenRecord, known: (name: string) => KnownIdentity | undefined): Proved {
+  const identity = known(record.identity)
+  if (identity === undefined) throw new Refusal(`token ${record.id} is of ${record.identity}, who is no longer configured`)
+  const { name, kind, groups } = identity
+  const onBehalfOf = record.onBehalfOf === null ? {} : { onBehalfOf: record.onBehalfOf }
+  return { identity: { id: name, name, kind, groups, ...onBehalfOf }, token: { id: record.id, expiresAt: record.expiresAt } }
+}
+
+function provedByJwt(jwt: CheckedJwt, user: string, known: (name: string) => KnownIdentity | undefined): Proved {
+  const identity = identityFrom(jwt.claims, jwt.provider, known)
+  if (user !== '' && user !== identity.name) throw new Refusal('the JWT is not of this user')
+  return { identity, token: { id: jwt.id, expiresAt: jwt.expiresAt } }
+}
+
+/** The signature was checked by the protocol; whose key it is, is told here. */
+function provedByKey(key: string, user: string, identities: readonly KnownIdentity[]): Proved {
+  const bare = withoutComment(key)
+  const owners = identities.filter((identity) => identity.sshKeys?.some((line) => withoutComment(line) === bare) === true)
+  const named = user === '' ? owners : owners.filter((identity) => identity.name === user)
+  const [owner, another] = named
+  if (owner === undefined) throw new Refusal('the key is of no configured identity')
+  if (another !== undefined) throw new Refusal(`the key is of several identities and the client named none of them`)
+  return { identity: { id: owner.name, name: owner.name, kind: owner.kind, groups: owner.groups } }
+}
+
+function withoutComment(line: string): string {
+  return line.trim().split(/\s+/).slice(0, 2).join(' ')
+}
+
+function same(a: string, b: string): boolean {
+  return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b))
+}
