@@ -1,5 +1,7 @@
 // The sample shop that the tests work on. Every value under a mask is planted: unique, greppable, and never to be seen.
 
+import { createHash } from 'node:crypto'
+
 /** Values that no masked client, no record, no log and no error may ever show. */
 export const planted = {
   email: 'ada.planted-4417@example.test',
@@ -18,10 +20,11 @@ export const plantedTexts: readonly string[] = [
   String(planted.salary),
 ]
 
-/** Other spellings in which a planted text could come out: hex, base64 and reversed. */
+/** The spellings in which a planted text could come out: as it is, hex, base64, reversed, and hashed as the server would. */
 export function spellings(text: string): readonly string[] {
   const bytes = Buffer.from(text)
-  return [text, bytes.toString('hex'), bytes.toString('base64').replace(/=+$/, ''), bytes.toReversed().toString()]
+  const hashes = ['md5', 'sha256'].map((name) => createHash(name).update(bytes).digest('hex'))
+  return [text, bytes.toString('hex'), bytes.toString('base64').replace(/=+$/, ''), bytes.toReversed().toString(), ...hashes]
 }
 
 export const shop = `

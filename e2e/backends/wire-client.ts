@@ -130,10 +130,11 @@ export class WireClient {
     this.#socket.resume()
   }
 
-  /** Resolves once the other side has closed the connection. */
-  async gone(withinMs = answerWithinMs): Promise<void> {
+  /** Whether the other side closes the connection in this time. */
+  async gone(withinMs = answerWithinMs): Promise<boolean> {
     const deadline = Date.now() + withinMs
-    while (!this.#closed) await this.#more(deadline)
+    while (!this.#closed && Date.now() < deadline) await this.#more(deadline)
+    return this.#closed
   }
 
   close(): void {
