@@ -8,3 +8,19 @@ export { startEmbedded } from './embedded.js'
 export type { EmbeddedOptions, EmbeddedPostgres } from './embedded.js'
 export { createSink } from './sink.js'
 export type * from './record-types.js'
+export { openStore } from './store.js'
+export type { Store } from './store.js'
+export type { TokenRecord, TokenTable } from './tokens.js'
+export type { Decision, ReviewRecord, ReviewState, ReviewTable } from './reviews.js'
+export type { Definitions, DefinitionsTable } from './definitions.js'
+export type {
+  FoundStatement,
+  SearchFilter,
+  SessionDetail,
+  SessionFilter,
+  SessionSummary,
+  SessionTable,
+  StatementRecord,
+} from './sessions.js'
+export type { StoredFrames } from './frames.js'
+export type { Notices } from './notices.js'

@@ -1,0 +1,221 @@
+// Who did what where, as operators ask for it: lists, one session, its statements, and a search across all of them.
+
+import { sql } from 'kysely'
+import type { Selectable, SelectQueryBuilder } from 'kysely'
+import type { Effect, Mask } from '@sallyport/core'
+import type { Database, Sessions, Statements, Tables } from './schema.js'
+import { storable, stored, storedJson, storedOrNull } from './text.js'
+
+/** As `sallyport sessions list --json` shows it, and some more. Times are ISO 8601. */
+export interface SessionSummary {
+  readonly id: string
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly target: string
+  readonly protocol: string
+  readonly startedAt: string
+  readonly endedAt: string | null
+  readonly statements: number
+  readonly denied: number
+  readonly outcome: string | null
+  readonly kind: string
+  readonly groups: readonly string[]
+  readonly client: string
+  readonly application: string | null
+  readonly node: string
+  readonly bytes: number
+}
+
+export interface StatementRecord {
+  readonly id: number
+  readonly at: string
+  readonly kind: string
+  readonly text: string
+  readonly parameters: readonly (string | null)[]
+  readonly effects: readonly Effect[]
+  /** Null only while it is being judged. */
+  readonly ruling: {
+    readonly kind: 'allow' | 'mask' | 'deny'
+    readonly rule: string | null
+    readonly reason: string | null
+    readonly reviewers: readonly string[]
+    readonly cause: string | null
+    readonly masks: readonly Mask[]
+    readonly forwarded: string | null
+  } | null
+  readonly rows: number | null
+  readonly bytes: number | null
+  readonly durationMs: number | null
+  readonly error: string | null
+}
+
+export interface SessionDetail extends SessionSummary {
+  readonly statementList: readonly StatementRecord[]
+  /** There are more statements than the list holds; `statements(id, { after })` reads on. */
+  readonly more: boolean
+}
+
+export interface FoundStatement extends StatementRecord {
+  readonly session: string
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  readonly target: string
+}
+
+export interface SessionFilter {
+  readonly identity?: string
+  readonly target?: string
+  readonly since?: Date
+  readonly live?: boolean
+  readonly limit?: number
+  /** Reads on after this session of an earlier answer. */
+  readonly before?: { readonly startedAt: Date; readonly id: string }
+}
+
+export interface SearchFilter {
+  readonly identity?: string
+  readonly target?: string
+  readonly since?: Date
+  readonly limit?: number
+  /** Reads on after this statement of an earlier answer. */
+  readonly before?: { readonly at: Date }
+}
+
+export interface SessionTable {
+  /** Newest first. */
+  list(filter: SessionFilter): Promise<SessionSummary[]>
+  show(id: string): Promise<SessionDetail | undefined>
+  statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<StatementRecord[]>
+  /** Statements whose text or forwarded text contains `text`, letters alike; newest first. */
+  search(text: string, filter: SearchFilter): Promise<FoundStatement[]>
+}
+
+const USUAL_LIMIT = 100
+const LARGEST_LIMIT = 10_000
+
+const limitOf = (limit: number | undefined): number => Math.max(1, Math.min(limit ?? USUAL_LIMIT, LARGEST_LIMIT))
+
+function summaryOf(row: Selectable<Sessions>): SessionSummary {
+  return {
+    id: stored(row.id),
+    identity: stored(row.identity),
+    onBehalfOf: storedOrNull(row.on_behalf_of),
+    target: stored(row.target),
+    protocol: row.protocol,
+    startedAt: row.started_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
+    statements: row.statements,
+    denied: row.denied,
+    outcome: storedOrNull(row.outcome),
+    kind: row.identity_kind,
+    groups: storedJson(row.groups),
+    client: row.client_address,
+    application: storedOrNull(row.application),
+    node: stored(row.node),
+    bytes: row.bytes,
+  }
+}
+
+function rulingOf(row: Selectable<Statements>): StatementRecord['ruling'] {
+  if (row.ruling === null) return null
+  return {
+    kind: row.ruling,
+    rule: storedOrNull(row.rule),
+    reason: storedOrNull(row.reason),
+    reviewers: storedJson(row.reviewers ?? []),
+    cause: row.cause,
+    masks: storedJson(row.masks ?? []),
+    forwarded: storedOrNull(row.forwarded),
+  }
+}
+
+function statementOf(row: Selectable<Statements>): StatementRecord {
+  return {
+    id: row.number,
+    at: row.at.toISOString(),
+    kind: row.kind,
+    text: stored(row.text),
+    parameters: storedJson(row.parameters),
+    effects: storedJson(row.effects),
+    ruling: rulingOf(row),
+    rows: row.rows,
+    bytes: row.bytes,
+    durationMs: row.duration_ms,
+    error: storedOrNull(row.error),
+  }
+}
+
+/** The text itself, wherever it stands: LIKE's own signs are literal. */
+const containing = (text: string): string => `%${storable(text).replace(/[\\%_]/g, '\\$&')}%`
+
+function listQuery(
+  database: Database,
+  filter: SessionFilter,
+): SelectQueryBuilder<Tables, 'sallyport.sessions', Selectable<Sessions>> {
+  let query = database.selectFrom('sallyport.sessions').selectAll()
+  if (filter.identity !== undefined) query = query.where('identity', '=', storable(filter.identity))
+  if (filter.target !== undefined) query = query.where('target', '=', storable(filter.target))
+  if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since)
+  if (filter.live === true) query = query.where('ended_at', 'is', null)
+  if (filter.live === false) query = query.where('ended_at', 'is not', null)
+  if (filter.before !== undefined) {
+    const { startedAt, id } = filter.before
+    // Truncated as the caller saw it: JavaScript's dates have no microseconds.
+    query = query.where(sql<boolean>`(date_trunc('milliseconds', started_at), id) < (${startedAt}, ${storable(id)})`)
+  }
+  return query.orderBy('started_at', 'desc').orderBy('id', 'desc').limit(limitOf(filter.limit))
+}
+
+async function search(database: Database, text: string, filter: SearchFilter): Promise<FoundStatement[]> {
+  const pattern = containing(text)
+  let query = database
+    .selectFrom('sallyport.statements as s')
+    .innerJoin('sallyport.sessions as of', 'of.id', 's.session')
+    .selectAll('s')
+    .select(['of.identity as who', 'of.on_behalf_of', 'of.target as where'])
+    .where((where) => where.or([where('s.text', 'ilike', pattern), where('s.forwarded', 'ilike', pattern)]))
+  if (filter.identity !== undefined) query = query.where('of.identity', '=', storable(filter.identity))
+  if (filter.target !== undefined) query = query.where('of.target', '=', storable(filter.target))
+  if (filter.since !== undefined) query = query.where('s.at', '>=', filter.since)
+  if (filter.before !== undefined) query = query.where('s.at', '<', filter.before.at)
+  const rows = await query
+    .orderBy('s.at', 'desc')
+    .orderBy('s.session')
+    .orderBy('s.number', 'desc')
+    .limit(limitOf(filter.limit))
+    .execute()
+  return rows.map((row) => ({
+    session: stored(row.session),
+    identity: stored(row.who),
+    onBehalfOf: storedOrNull(row.on_behalf_of),
+    target: stored(row.where),
+    ...statementOf(row),
+  }))
+}
+
+export function sessionTable(database: Database): SessionTable {
+  const statements: SessionTable['statements'] = async (id, page) => {
+    const rows = await database
+      .selectFrom('sallyport.statements')
+      .selectAll()
+      .where('session', '=', storable(id))
+      .where('number', '>', page?.after ?? -1)
+      .orderBy('number')
+      .limit(limitOf(page?.limit))
+      .execute()
+    return rows.map(statementOf)
+  }
+  return {
+    async list(filter) {
+      return (await listQuery(database, filter).execute()).map(summaryOf)
+    },
+    async show(id) {
+      const row = await database.selectFrom('sallyport.sessions').selectAll().where('id', '=', storable(id)).executeTakeFirst()
+      if (row === undefined) return undefined
+      const statementList = await statements(id, { limit: LARGEST_LIMIT })
+      return { ...summaryOf(row), statementList, more: statementList.length === LARGEST_LIMIT }
+    },
+    statements,
+    search: (text, filter) => search(database, text, filter),
+  }
+}
