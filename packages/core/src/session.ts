@@ -25,6 +25,8 @@ export interface ReviewNotice {
 export interface Asking {
   /** `prepare`: the statement is only being prepared; a denial counts, a review waits until it runs, and only a denial is recorded. */
   readonly phase?: 'prepare' | 'run'
+  /** The protocol itself refuses the statement with this reason, whatever the rules say. */
+  readonly refusal?: string
   /** The client withdrew (cancelled, hung up): the review is closed and the statement denied as `review-withdrawn`. */
   readonly signal?: AbortSignal
   readonly onWait?: (notice: ReviewNotice) => void

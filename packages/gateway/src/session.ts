@@ -123,7 +123,7 @@ export class LiveSession implements Session {
 
   judge(statement: Statement, asking: Asking = {}): Settled<Ruling> {
     if (this.signal.aborted) return sessionEnded
-    const verdict = this.#evaluate(statement, asking.rows)
+    const verdict = asking.refusal === undefined ? this.#evaluate(statement, asking.rows) : refused(asking.refusal)
     const allowed = verdict.kind === 'review' ? verdict.then : verdict
     if (allowed.kind !== 'mask') return this.#rule(statement, verdict, undefined, asking)
     const traced = asking.trace === undefined ? cannotMask : asking.trace(allowed.masks)
@@ -245,6 +245,8 @@ export class LiveSession implements Session {
 
 const sessionEnded: Denial = { kind: 'deny', cause: 'session-ended', rule: null, reason: 'the session was ended' }
 const cannotMask: Traced = { kind: 'untraceable', reason: 'this kind of statement cannot be masked' }
+
+const refused = (reason: string): Denial => ({ kind: 'deny', cause: 'not-understood', rule: null, reason })
 
 function sameMasks(one: Allowed, two: Allowed): boolean {
   const listed = (allowed: Allowed): string =>

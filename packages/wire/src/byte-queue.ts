@@ -14,6 +14,13 @@ export class ByteQueue {
     this.#length += chunk.length
   }
 
+  /** Puts bytes back in front that were just taken. */
+  unshift(bytes: Buffer): void {
+    if (bytes.length === 0) return
+    this.#chunks.unshift(bytes)
+    this.#length += bytes.length
+  }
+
   /** The byte at `offset` from the front; the caller has checked `length`. */
   at(offset: number): number {
     let rest = offset

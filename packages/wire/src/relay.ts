@@ -35,15 +35,17 @@ export interface RelayParts<Question, Answer> {
 const other = (side: Side): Side => (side === 'client' ? 'upstream' : 'client')
 
 /** Runs until either side ends, the session is ended, or something fails. Resolves with how it ended; throws only bugs. */
-export function relay<Question, Answer>(parts: RelayParts<Question, Answer>): RelayRun {
+export function relay<Question, Answer>(parts: RelayParts<Question, Answer>): RelayRun<Question> {
   const run = new Relay(parts)
-  return { done: run.start(), cancel: () => run.cancel() }
+  return { done: run.start(), cancel: () => run.cancel(), perform: (steps) => run.attempt(steps) }
 }
 
-export interface RelayRun {
+export interface RelayRun<Question> {
   readonly done: Promise<{ readonly outcome: string; readonly bug?: unknown }>
   /** Passes a cancel request on, keeping later statements back until it has been delivered. */
   cancel(): Promise<void>
+  /** Steps that the protocol itself has the wire make (a notice), in their turn. */
+  perform(steps: () => Step<Question>[]): void
 }
 
 /** Why a side is not being read. */
@@ -91,7 +93,7 @@ class Relay<Question, Answer> {
     try {
       await this.#parts.cancel()
     } finally {
-      this.#attempt(() => this.#parts.wire.release())
+      this.attempt(() => this.#parts.wire.release())
     }
   }
 
@@ -99,11 +101,11 @@ class Relay<Question, Answer> {
     if (this.#over) return
     this.#lastActivity = Date.now()
     if (this.#settling) this.#waiting.push({ from, chunk })
-    else this.#attempt(() => this.#parts.wire.receive(from, chunk))
+    else this.attempt(() => this.#parts.wire.receive(from, chunk))
   }
 
   /** Every way into the wire passes here: what it throws ends this session and nothing else. */
-  #attempt(steps: () => Step<Question>[]): void {
+  attempt(steps: () => Step<Question>[]): void {
     if (this.#over) return
     try {
       this.#perform(steps())
@@ -121,7 +123,7 @@ class Relay<Question, Answer> {
       const answer = this.#parts.judge(question)
       if (answer instanceof Promise) {
         answer.then(
-          (later) => this.#attempt(() => this.#parts.wire.rule(later)),
+          (later) => this.attempt(() => this.#parts.wire.rule(later)),
           (error: unknown) => this.#fail(error),
         )
       } else steps = this.#parts.wire.rule(answer)
@@ -196,7 +198,7 @@ class Relay<Question, Answer> {
     this.#unpause('upstream', 'settling')
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const { from, chunk } = next
-      this.#attempt(() => this.#parts.wire.receive(from, chunk))
+      this.attempt(() => this.#parts.wire.receive(from, chunk))
       if (this.#settling) return
     }
     // Answers that came while settling left their bytes in the queue.

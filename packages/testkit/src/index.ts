@@ -1,0 +1,3 @@
+// Plays transcripts against a Wire. Imported by tests only.
+
+export * from './transcript.js'
