@@ -16,7 +16,7 @@ export function acceptTls(
     readonly deadline: AbortSignal
   },
 ): Promise<TLSSocket> {
-  const secured = new TLSSocket(stream as Socket, {
+  const secured = new TLSSocket(stream, {
     isServer: true,
     secureContext: options.context,
     ALPNProtocols: [...options.alpn],
@@ -38,7 +38,7 @@ export function acceptTls(
 
 /** We are the client of the target. Rejects with Unreachable where the certificate or the handshake is not good. */
 export function offerTls(stream: Duplex, options: Omit<ConnectionOptions, 'socket'>, deadline: AbortSignal): Promise<TLSSocket> {
-  const secured = connect({ ...options, socket: stream as Socket })
+  const secured = connect({ ...options, socket: stream })
   return handshake(
     secured,
     'secureConnect',

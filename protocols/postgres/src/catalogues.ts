@@ -90,7 +90,15 @@ export class Catalogues {
 async function readCatalogue(session: Session): Promise<string> {
   const upstream = await session.dial()
   const signal = AbortSignal.any([session.signal, AbortSignal.timeout(readMs)])
-  const { stream, early } = await logIn(session.target, upstream, new Map([['client_encoding', 'UTF8'], ['application_name', 'sallyport']]), signal)
+  const { stream, early } = await logIn(
+    session.target,
+    upstream,
+    new Map([
+      ['client_encoding', 'UTF8'],
+      ['application_name', 'sallyport'],
+    ]),
+    signal,
+  )
   try {
     if (early.length > 0) stream.unshift(early)
     stream.write(message(fromClient.query, postgresCatalogQuery))
@@ -106,11 +114,15 @@ async function readCell(reader: ByteReader, target: string): Promise<string> {
   for (;;) {
     const head = await reader.read(5)
     const size = head.readUInt32BE(1)
-    if (size < 4 || size > maxAnswerBytes) throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is too large to read`)
+    if (size < 4 || size > maxAnswerBytes)
+      throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is too large to read`)
     const bytes = Buffer.concat([head, await reader.read(size - 4)])
     if (head[0] === fromUpstream.dataRow) cell = readDataRow(bytes)[0]?.toString('utf8')
     if (head[0] === fromUpstream.error) {
-      throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} cannot be read (SQLSTATE ${readFields(bytes)['C'] ?? 'unknown'})`)
+      throw new Unreachable(
+        'catalogue-unreadable',
+        `the catalogue of target ${target} cannot be read (SQLSTATE ${readFields(bytes)['C'] ?? 'unknown'})`,
+      )
     }
     if (head[0] === fromUpstream.readyForQuery) {
       if (cell === undefined) throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is empty`)

@@ -89,7 +89,9 @@ async function serveSession(admitted: Admitted, gate: Gate, shared: Shared): Pro
     gate.log('warn', 'session failed', { session: session.id, code: error.code, reason: error.message, cause: causeOf(error) })
     refuse(session, stream, error)
   } finally {
-    await session.close(outcome).catch((error: unknown) => gate.log('error', 'the record was not closed', { session: session.id, reason: String(error) }))
+    await session
+      .close(outcome)
+      .catch((error: unknown) => gate.log('error', 'the record was not closed', { session: session.id, reason: String(error) }))
   }
 }
 
@@ -166,4 +168,3 @@ function ready(target: LoggedIn, key: { readonly processId: number; readonly sec
   const backendKey = message(fromUpstream.backendKeyData, int32(key.processId), key.secret)
   return Buffer.concat([...settings, backendKey, message(fromUpstream.readyForQuery, Buffer.from('I'))])
 }
-
