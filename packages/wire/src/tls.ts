@@ -3,7 +3,6 @@
 import { connect, TLSSocket } from 'node:tls'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
 import { Malformed, Unreachable } from '@sallyport/core'
 
 /** We are the server. Resolves once the handshake is done; `alpn` lists what we speak, and `requireAlpn` refuses a client that names nothing. */

@@ -150,7 +150,7 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   const { outcome, bug } = await run.done
   retire()
   if (bug !== undefined) {
-    const stack = bug instanceof Error ? bug.stack : String(bug)
+    const stack = bug instanceof Error ? bug.stack : JSON.stringify(bug)
     gate.log('error', 'bug: a session failed in an unexpected way', { session: session.id, stack })
   }
   return outcome

@@ -152,7 +152,7 @@ export class Judging {
     const reported = this.#parts.wire.reported.get('search_path')
     const schemas = [
       ...new Set([
-        ...catalogue.content.searchPath,
+        ...catalogue.content.schemas,
         ...this.#schemas,
         ...(reported === undefined ? [] : readReported(reported, catalogue)),
       ]),
@@ -366,7 +366,7 @@ function meaning(runs: readonly Meaning[]): Meant {
 }
 
 function readReported(searchPath: string, catalogue: Catalogue): string[] {
-  const user = catalogue.content.currentUser
+  const user = catalogue.content.user
   return [...searchPath.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)]
     .map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare ?? '')
     .map((name) => (name === '$user' ? user : name))

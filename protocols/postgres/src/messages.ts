@@ -56,9 +56,9 @@ export class Body {
   readonly #from: Side
   #at: number
 
-  /** `message` is the whole message with its type byte and length. */
-  constructor(message: Buffer, from: Side, at = 5) {
-    this.#bytes = message
+  /** `bytes` is the whole message with its type byte and length. */
+  constructor(bytes: Buffer, from: Side, at = 5) {
+    this.#bytes = bytes
     this.#from = from
     this.#at = at
   }
