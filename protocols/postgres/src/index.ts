@@ -168,3 +168,6 @@ function ready(target: LoggedIn, key: { readonly processId: number; readonly sec
   const backendKey = message(fromUpstream.backendKeyData, int32(key.processId), key.secret)
   return Buffer.concat([...settings, backendKey, message(fromUpstream.readyForQuery, Buffer.from('I'))])
 }
+
+export { Catalogues }
+export type { Catalogue, Freshness } from './catalogues.js'
