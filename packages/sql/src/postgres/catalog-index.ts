@@ -33,6 +33,8 @@ export interface CatalogIndex {
   /** Relations whose foreign keys lead here, directly or not. */
   referencing(relation: Relation): readonly Relation[]
   viewReads(relation: Relation): readonly (readonly [Relation, number])[]
+  /** The columns a generated column is made of. */
+  madeOf(relation: Relation, column: string): readonly string[]
   rules(relation: Relation): readonly string[]
   type(oid: number): CatalogType | undefined
   functions(name: string): readonly CatalogFunction[]
@@ -75,6 +77,7 @@ export function indexCatalog(catalog: PostgresCatalog): CatalogIndex {
   const downwards = grouped(catalog.parents, ([, parent]) => parent)
   const inwards = grouped(catalog.references, ([, referenced]) => referenced)
   const reads = grouped(catalog.viewReads, ([view]) => view)
+  const generated = grouped(catalog.generatedFrom, ([relation]) => relation)
   const rules = grouped(catalog.rules, ([relation]) => relation)
   const types = new Map(catalog.types.map((type) => [type.oid, type]))
   const functions = grouped(catalog.functions, (one) => one.name)
@@ -99,6 +102,11 @@ export function indexCatalog(catalog: PostgresCatalog): CatalogIndex {
         const read = byOid.get(oid)
         return read === undefined ? [] : [[read, attnum] as const]
       }),
+    madeOf: (relation, column) => {
+      const rows = generated.get(relation.oid)
+      const named = (attnum: number): string | undefined => relation.columns?.find((one) => one.attnum === attnum)?.name
+      return rows === undefined ? [] : rows.flatMap(([, made, from]) => (named(made) === column ? (named(from) ?? []) : []))
+    },
     rules: (relation) => (rules.get(relation.oid) ?? []).map(([, event]) => event),
     type: (oid) => types.get(oid),
     functions: (name) => functions.get(name) ?? [],

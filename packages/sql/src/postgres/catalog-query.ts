@@ -30,6 +30,16 @@ const viewReads = `
    AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
   WHERE r.rulename = '_RETURN' AND r.ev_class >= 16384 AND d.refobjid <> r.ev_class`
 
+// What a generated column is made of: its expression's dependencies, kept with the expression from 15 on, with the column before (heap.c).
+const generatedFrom = `
+  SELECT pg_catalog.json_agg(DISTINCT pg_catalog.jsonb_build_array(a.attrelid::pg_catalog.int8, a.attnum, d.refobjsubid))
+  FROM pg_catalog.pg_attribute a
+  JOIN pg_catalog.pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+  JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid > 0
+   AND ((d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = e.oid)
+     OR (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum))
+  WHERE a.attgenerated <> '' AND d.refobjsubid <> a.attnum`
+
 const rules = `
   SELECT pg_catalog.json_agg(pg_catalog.json_build_array(ev_class::pg_catalog.int8, ev_type))
   FROM pg_catalog.pg_rewrite WHERE oid >= 16384 AND rulename <> '_RETURN'`
@@ -76,6 +86,7 @@ export const postgresCatalogQuery = `SELECT pg_catalog.json_build_object(
   'parents', (${parents}),
   'references', (${references}),
   'viewReads', (${viewReads}),
+  'generatedFrom', (${generatedFrom}),
   'rules', (${rules}),
   'types', (${types}),
   'functions', (${functions}),

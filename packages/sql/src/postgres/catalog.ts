@@ -66,6 +66,8 @@ export interface PostgresCatalog {
   readonly references: readonly (readonly [number, number])[]
   /** [view, relation, attribute number or 0] object ids, as pg_depend has them. */
   readonly viewReads: readonly (readonly [number, number, number])[]
+  /** [relation, generated column, column it is made of]; the columns by number. */
+  readonly generatedFrom: readonly (readonly [number, number, number])[]
   /** [relation, event] of rules users made; event 1 select, 2 update, 3 insert, 4 delete. */
   readonly rules: readonly (readonly [number, string])[]
   readonly types: readonly CatalogType[]
@@ -82,6 +84,7 @@ export const emptyCatalog: PostgresCatalog = {
   parents: [],
   references: [],
   viewReads: [],
+  generatedFrom: [],
   rules: [],
   types: [],
   functions: [],
@@ -157,6 +160,7 @@ export function parsePostgresCatalog(json: string): PostgresCatalog {
   const cell = parsed as Readonly<Record<string, unknown>>
   if (typeof cell.version !== 'number' || typeof cell.user !== 'string' || !Array.isArray(cell.schemas)) throw wrong('the answer')
   const pair = (row: Row): readonly [number, number] => [number(row, 0, 'a pair'), number(row, 1, 'a pair')]
+  const triple = (row: Row): readonly [number, number, number] => [...pair(row), number(row, 2, 'a triple')]
   return {
     version: cell.version,
     user: cell.user,
@@ -164,7 +168,8 @@ export function parsePostgresCatalog(json: string): PostgresCatalog {
     relations: rows(cell.relations, 'the relations').map(relation),
     parents: rows(cell.parents, 'the parents').map(pair),
     references: rows(cell.references, 'the foreign keys').map(pair),
-    viewReads: rows(cell.viewReads, 'the views').map((row) => [...pair(row), number(row, 2, 'a view')] as const),
+    viewReads: rows(cell.viewReads, 'the views').map(triple),
+    generatedFrom: rows(cell.generatedFrom, 'the generated columns').map(triple),
     rules: rows(cell.rules, 'the rules').map((row) => [number(row, 0, 'a rule'), text(row, 1, 'a rule')] as const),
     types: rows(cell.types, 'the types').map(type),
     functions: rows(cell.functions, 'the functions').map((row) => ({

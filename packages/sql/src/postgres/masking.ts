@@ -21,6 +21,11 @@ interface MaskingParts {
   readonly lineage: (relation: Relation) => Lineage
 }
 
+/** The end of a value that was computed from a column may be any part of the column's value. */
+function computed(before: Transform | undefined, found: Transform | undefined): Transform | undefined {
+  return found === undefined ? before : strictest(before, found === 'partial' ? 'redact' : found)
+}
+
 export class Masking {
   readonly #parts: MaskingParts
   readonly #known = new Map<Relation, ReadonlyMap<string, Transform>>()
@@ -59,13 +64,13 @@ export class Masking {
     for (const one of [relation, ...index.family(relation)]) {
       if (one.columns?.some((known) => known.name === column) !== true) continue
       transform = this.#matching(`${one.id}.${column}`, transform)
+      for (const part of index.madeOf(one, column)) transform = computed(transform, this.#matching(`${one.id}.${part}`, undefined))
       if ((one.kind !== 'v' && one.kind !== 'm') || isSystem(one)) continue
       const under = lineage(one)
       for (const origin of under.column(column)) {
         const found = this.#matching(origin, undefined)
-        if (found === undefined) continue
-        // The end of a value that was computed from the column is not the end of the column's value.
-        transform = strictest(transform, found === 'partial' && under.plain(column) !== origin ? 'redact' : found)
+        if (found !== undefined)
+          transform = under.plain(column) === origin ? strictest(transform, found) : computed(transform, found)
       }
     }
     return transform

@@ -51,6 +51,7 @@ export function readColumn(w: Walk, relation: Relation, column: string): void {
   w.effects.touch([id])
   w.masking?.sees(relation, column)
   if (isTellingColumn(relation, column)) w.effects.unknown('select', relation.id)
+  for (const part of w.index.madeOf(relation, column)) readColumn(w, relation, part)
   for (const kin of w.index.family(relation)) {
     if (!kin.columns?.some((one) => one.name === column)) continue
     w.effects.add('read', 'select', kin.id, { columns: [`${kin.id}.${column}`] })

@@ -53,7 +53,7 @@ function partial(value: string): string {
 }
 
 function digest(value: string, salt: string): string {
-  const salted = `${literal(salt)}::pg_catalog.text OPERATOR(pg_catalog.||) ${value}`
+  const salted = `${literal(salt)} OPERATOR(pg_catalog.||) ${value}`
   return `pg_catalog.substr(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(${salted}, 'UTF8')), 'hex'), 1, 16)`
 }
 
@@ -72,6 +72,8 @@ function masked(value: string, transform: Transform, salt: string): string {
   }
 }
 
+// COALESCE of one value is that value; the deparser spells a cast of a bare column or constant as `x::text` and loses the type's schema.
+
 /** SQL for the masked value of the column that `reference` (quoted) names. */
 export function maskedSql(
   index: CatalogIndex,
@@ -81,8 +83,8 @@ export function maskedSql(
   salt: string,
 ): string {
   const kind = kindOf(index, column)
-  if (transform === 'null' || !kind.isText) return `CAST(NULL AS ${kind.name})`
-  const value = `CAST(${reference} AS pg_catalog.text)`
+  if (transform === 'null' || !kind.isText) return `CAST(COALESCE(NULL) AS ${kind.name})`
+  const value = `CAST(COALESCE(${reference}) AS pg_catalog.text)`
   return `CAST(CASE WHEN ${reference} IS NULL THEN NULL ELSE ${masked(value, transform, salt)} END AS ${kind.name})`
 }
 

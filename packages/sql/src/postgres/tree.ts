@@ -75,9 +75,13 @@ const placeFields: ReadonlySet<string> = new Set([
   'list_end',
 ])
 
-/** The tree without places in the text, as comparable text. */
+/** The tree without places in the text and with its fields in order, as comparable text. */
 export function shape(tree: unknown): string {
-  return JSON.stringify(tree, (key, value: unknown) => (placeFields.has(key) ? undefined : value))
+  return JSON.stringify(tree, (key, value: unknown) => {
+    if (placeFields.has(key)) return undefined
+    if (!isBody(value)) return value
+    return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+  })
 }
 
 export function wrap<K extends string, B>(kind: K, body: B): Node {
