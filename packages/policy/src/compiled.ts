@@ -66,9 +66,12 @@ export function matchEffects(compiledRule: CompiledRule, effects: readonly Effec
   if (criteria.length === 0) {
     return { compiled: compiledRule, certainty: 'yes', effect: undefined, doubt: undefined, columns: [], covers: new Set(effects) }
   }
-  const met = effects
-    .map((effect) => ({ effect, certainty: certaintyFor(compiledRule, effect, kind) }))
-    .filter(({ certainty }) => certainty !== 'no')
+  const met: { readonly effect: Effect; readonly certainty: Certainty }[] = []
+  for (const effect of effects) {
+    const certainty = certaintyFor(compiledRule, effect, kind)
+    if (certainty !== 'no') met.push({ effect, certainty })
+  }
+  if (met.length === 0) return undefined
   const sure = met.find(({ certainty }) => certainty === 'yes')
   const doubt = met.find(({ certainty }) => certainty === 'could')
   const first = sure ?? doubt

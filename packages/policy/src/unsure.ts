@@ -1,6 +1,6 @@
 // Names of which a part is not known. `?.customers` is a table whose schema could not be told: it may be any.
 
-import { matchesName } from '@sallyport/core'
+import { matchesAnyName, matchesName } from '@sallyport/core'
 
 /** How surely something holds. Restricting rules count from 'could' on, allowing rules only with 'yes'. */
 export type Certainty = 'no' | 'could' | 'yes'
@@ -25,6 +25,7 @@ export function matchesUnsureName(pattern: string, name: string): Certainty {
 }
 
 export function matchesAnyUnsureName(patterns: readonly string[], name: string): Certainty {
+  if (!isUnsure(name)) return matchesAnyName(patterns, name) ? 'yes' : 'no'
   return surest(patterns.map((pattern) => matchesUnsureName(pattern, name)))
 }
 
