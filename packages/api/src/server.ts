@@ -129,7 +129,8 @@ async function authenticated(request: FastifyRequest, parts: ApiParts, failures:
     throw new Denied('too-many-requests', 'too many failed attempts; wait a minute')
   const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
   try {
-    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback })
+    const address = `${request.ip}:${request.socket.remotePort ?? 0}`
+    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback, address })
   } catch (error) {
     if (error instanceof Denied) failures.take(request.ip, Date.now())
     throw error
