@@ -32,7 +32,8 @@ class Dice {
     return this.#next() < of
   }
   one<T>(of: readonly T[]): T {
-    return of[Math.floor(this.#next() * of.length)]
+    for (const found of of.slice(Math.floor(this.#next() * of.length))) return found
+    throw new Error('nothing to choose from')
   }
   some<T>(of: readonly T[], atLeast = 0): readonly T[] {
     const found = of.filter(() => this.chance(0.4))
