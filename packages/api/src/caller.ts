@@ -19,14 +19,12 @@ export type Caller =
 /** Access tokens have 50 characters or so; a JWT with many groups a few thousand. */
 const MAX_TOKEN_CHARACTERS = 16_384
 
-/** Throws Denied where nothing, or nothing that counts, was shown. */
+/** Throws Denied where the token counts for nothing. */
 export async function callerOf(
-  authorization: string | undefined,
+  token: Secret,
   parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'>,
   client: CallingEnd,
 ): Promise<Caller> {
-  const token = bearerToken(authorization)
-  if (token === undefined) throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
   if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
   const { identity, token: record } = await parts.prove(token, client)
   const groups = parts.operatorGroups()
@@ -34,9 +32,11 @@ export async function callerOf(
   return { kind: 'identity', name: identity.name, identity, operator, expiresAt: record?.expiresAt.toISOString() ?? null }
 }
 
-function bearerToken(authorization: string | undefined): Secret | undefined {
+/** Throws Denied where no token is shown. */
+export function bearerToken(authorization: string | undefined): Secret {
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
-  return token === undefined || token.length > MAX_TOKEN_CHARACTERS ? undefined : secret(token)
+  if (token !== undefined && token.length <= MAX_TOKEN_CHARACTERS) return secret(token)
+  throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
 }
 
 /** In constant time: both are hashed first, so not even their length shows. */
