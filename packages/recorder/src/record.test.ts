@@ -1,7 +1,7 @@
 // The whole way, against the real embedded database: spool, shipper, blocks and rows, replay, verify; with deaths in between and with
 // somebody's hands in the database.
 
-import { mkdtempSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -24,7 +24,7 @@ let hands: Client
 let home: string
 
 beforeAll(async () => {
-  embedded = await startEmbedded({ directory: mkdtempSync(join(tmpdir(), 'sallyport-db-')), log: silent })
+  embedded = await startEmbedded({ directory: join(tmpdir(), `sallyport-db-${randomUUID()}`), log: silent })
   store = await openStore(embedded.connection)
   hands = new Client(embedded.connection)
   await hands.connect()
