@@ -28,6 +28,7 @@ import type { Log } from './logging.js'
 import { Notices } from './notices.js'
 import type { Listener } from './reachable.js'
 import { Teardown } from './teardown.js'
+import { warnOfOtherSecret } from './tokens.js'
 
 export interface NodeOptions {
   readonly configuration: Configuration
@@ -74,6 +75,7 @@ async function build(options: NodeOptions, teardown: Teardown): Promise<GatewayN
   const connection = await openDatabase(configuration, home, log, teardown)
   const store = await openStore(connection, log)
   teardown.add('store', () => store.close())
+  await warnOfOtherSecret(store.tokens, secret, log)
   const recorder = await openRecorder({ home: home.directory, node, startShipper: shipWorker(connection), log })
   teardown.add('recorder', () => recorder.stop())
 
