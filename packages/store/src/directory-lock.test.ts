@@ -1,11 +1,15 @@
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { Misconfigured } from '@sallyport/core'
 import { lockDirectory } from './directory-lock.js'
 
-const fresh = (): string => mkdtempSync(join(tmpdir(), 'sallyport-lock-'))
+function fresh(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-lock-'))
+  onTestFinished(() => rmSync(directory, { recursive: true }))
+  return directory
+}
 
 describe('a locked directory', () => {
   it('is refused to a second taker until it is released', () => {
@@ -33,7 +37,9 @@ describe('a locked directory', () => {
   it('is taken over where the lock is half a file', () => {
     const directory = fresh()
     writeFileSync(join(directory, 'lock'), '{"pid":')
-    lockDirectory(directory).release()
+    const lock = lockDirectory(directory)
+    expect(() => lockDirectory(directory)).toThrow(Misconfigured)
+    lock.release()
   })
 
   it('is not released by one who lost it', () => {

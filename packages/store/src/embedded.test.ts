@@ -1,24 +1,31 @@
 // The embedded server's life: made, stopped, adopted, refused.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Client } from 'pg'
-import { expect, it } from 'vitest'
+import { afterAll, expect, it } from 'vitest'
 import { Misconfigured } from '@sallyport/core'
 import { startEmbedded } from './embedded.js'
 import type { EmbeddedPostgres } from './embedded.js'
 import { readPostmaster } from './postmaster.js'
 
 const log = (): void => undefined
+const made: string[] = []
+
 /** Passable, so that the server finds its files also where tests run as root. */
 function fresh(): string {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-db-'))
   chmodSync(directory, 0o711)
+  made.push(directory)
   return directory
 }
+
+afterAll(() => {
+  for (const directory of made) rmSync(directory, { recursive: true, force: true })
+})
 
 async function ask(embedded: EmbeddedPostgres, query: string): Promise<unknown> {
   const client = new Client(embedded.connection)
@@ -73,6 +80,8 @@ it('adopts the server of a gateway that was killed, and a stale mark is no serve
   const adopted = await startEmbedded({ directory, log })
   expect([adopted.adopted, adopted.pid()]).toEqual([true, Number(said)])
   expect(await ask(adopted, 'select 1')).toBe(1)
+  process.kill(adopted.pid(), 'SIGINT')
+  await expect.poll(() => adopted.pid() !== Number(said), { timeout: 15_000 }).toBe(true)
   await adopted.stop()
   writeFileSync(
     join(directory, 'data', 'postmaster.pid'),

@@ -41,6 +41,7 @@ const READY_WITHIN_MS = 120_000
 const RESTARTS = 5
 const RESTARTS_WITHIN_MS = 60_000
 const RESTART_AFTER_MS = 300
+const LOOK_AFTER_ADOPTED_MS = 1_000
 const LOG_SIZE_BYTES = 8 * 1024 * 1024
 
 /** Modest: one gateway node is its only user. Statement texts stay out of the server's log, for they are evidence and not for that file. */
@@ -238,25 +239,36 @@ function supervise(
   let restarts: number[] = []
   let restarting: Promise<void> = Promise.resolve()
   const restart = async (): Promise<void> => {
-    while (!stopping) {
+    for (;;) {
       restarts = [...restarts.filter((at) => at > Date.now() - RESTARTS_WITHIN_MS), Date.now()]
       if (restarts.length > RESTARTS) return log('error', 'the embedded database keeps ending; it is not started again')
       // A killed server's children hold its memory until they notice; a start before that is refused.
       await sleep(RESTART_AFTER_MS * restarts.length)
       try {
-        if (!stopping) running = await start()
+        if (stopping) return
+        running = await start()
         return watch()
       } catch (error) {
         log('error', 'the embedded database could not be started again', { error: String(error) })
       }
     }
   }
+  const ended = (): void => {
+    if (stopping) return
+    log('error', 'the embedded database ended by itself and is started again')
+    restarting = restart()
+  }
   const watch = (): void => {
-    running.child?.once('exit', (code, signal) => {
-      if (stopping) return
-      log('error', 'the embedded database ended by itself and is started again', { code, signal })
-      restarting = restart()
-    })
+    running.child?.once('exit', ended)
+    if (running.child !== undefined) return
+    // An adopted server is nobody's child, so nobody tells of its end.
+    const { pid } = running.postmaster
+    const look = setInterval(() => {
+      if (!stopping && isServerOf(pid, data)) return
+      clearInterval(look)
+      ended()
+    }, LOOK_AFTER_ADOPTED_MS)
+    look.unref()
   }
   watch()
   const stop = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 // Every table against the real embedded server.
 
 import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -15,13 +16,14 @@ import type { Store } from './store.js'
 import type { TokenRecord } from './tokens.js'
 
 const log = (): void => undefined
+const directory = join(tmpdir(), `sallyport-db-${randomUUID()}`)
 let embedded: EmbeddedPostgres
 let store: Store
 let other: Store
 let hands: Client
 
 beforeAll(async () => {
-  embedded = await startEmbedded({ directory: join(tmpdir(), `sallyport-db-${randomUUID()}`), log })
+  embedded = await startEmbedded({ directory, log })
   ;[store, other] = await Promise.all([openStore(embedded.connection), openStore(embedded.connection)])
   hands = new Client(embedded.connection)
   await hands.connect()
@@ -31,6 +33,7 @@ afterAll(async () => {
   await hands.end()
   await Promise.all([store.close(), other.close()])
   await embedded.stop()
+  rmSync(directory, { recursive: true, force: true })
 })
 
 const odd = 'select \u0000 \ud800 \u241b'
