@@ -36,13 +36,17 @@ export class Authentication {
 
   /** Throws Denied. Asks anew each time: a token that was revoked or ran out ends here, in a cookie too. */
   async callerOf(request: FastifyRequest): Promise<Caller> {
-    this.#refuseGuesser(request)
-    const shown = this.#counted(request, () => this.#shownBy(request))
-    return this.#prove(request, shown)
+    const { authorization, cookie, host } = request.headers
+    const sealed = authorization === undefined ? sentCookie(cookie, host) : undefined
+    if (sealed !== undefined) {
+      requireConsole(request)
+      return this.#prove(request, this.#opened(request, sealed))
+    }
+    // Who shows nothing guesses nothing.
+    return this.#prove(request, { token: bearerToken(authorization), proved: false })
   }
 
   async signIn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    this.#refuseGuesser(request)
     requireConsole(request)
     const { token } = wellFormed(signInBody, request.body)
     const caller = await this.#prove(request, { token: secret(token), proved: false })
@@ -57,32 +61,21 @@ export class Authentication {
     void reply.header('set-cookie', clearCookie(placeOf(request)))
   }
 
-  #shownBy(request: FastifyRequest): Shown {
-    const { authorization, cookie, host } = request.headers
-    const sealed = authorization === undefined ? sentCookie(cookie, host) : undefined
-    if (sealed === undefined) return { token: bearerToken(authorization), proved: false }
-    requireConsole(request)
+  #opened(request: FastifyRequest, sealed: string): Shown {
     const token = this.#signIns.open(sealed)
-    if (token === undefined) throw new Denied('unauthenticated', 'you are signed out; sign in again')
-    return { token, proved: true }
+    if (token !== undefined) return { token, proved: true }
+    this.#failures.take(request.ip, Date.now())
+    throw new Denied('unauthenticated', 'you are signed out; sign in again')
   }
 
   async #prove(request: FastifyRequest, { token, proved }: Shown): Promise<Caller> {
     const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
-    const address = `${request.ip}:${request.socket.remotePort ?? 0}`
+    const client = { tls: request.protocol === 'https', loopback, address: `${request.ip}:${request.socket.remotePort ?? 0}` }
+    if (proved) return callerOf(token, { ...this.#parts, beforeProof: () => {} }, client)
     try {
-      return await callerOf(token, this.#parts, { tls: request.protocol === 'https', loopback, address })
+      return await callerOf(token, { ...this.#parts, beforeProof: () => this.#refuseGuesser(request) }, client)
     } catch (error) {
-      if (error instanceof Denied && !proved) this.#failures.take(request.ip, Date.now())
-      throw error
-    }
-  }
-
-  #counted<T>(request: FastifyRequest, act: () => T): T {
-    try {
-      return act()
-    } catch (error) {
-      if (error instanceof Denied && error.code === 'unauthenticated') this.#failures.take(request.ip, Date.now())
+      if (error instanceof Denied) this.#failures.take(request.ip, Date.now())
       throw error
     }
   }

@@ -22,10 +22,14 @@ const MAX_TOKEN_CHARACTERS = 16_384
 /** Throws Denied where the token counts for nothing. */
 export async function callerOf(
   token: Secret,
-  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'>,
+  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'> & {
+    /** Throws where this address has failed too often: others' failures must not lock the admin out. */
+    readonly beforeProof: () => void
+  },
   client: CallingEnd,
 ): Promise<Caller> {
   if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
+  parts.beforeProof()
   const { identity, token: record } = await parts.prove(token, client)
   const groups = parts.operatorGroups()
   const operator = identity.groups.some((group) => groups.includes(group))

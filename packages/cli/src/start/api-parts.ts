@@ -4,7 +4,7 @@ import { hkdfSync } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { ApiParts } from '@sallyport/api'
+import type { ApiParts, Status } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import type { Gateway } from '@sallyport/gateway'
 import type { Authenticator } from '@sallyport/identity'
@@ -45,14 +45,10 @@ export interface NodeParts {
 }
 
 export function apiParts(parts: NodeParts): ApiParts {
-  const { configuration, store, recorder, definitions, reviews, authenticator, notices, gateway, protocols, listeners, sql, log } =
-    parts
-  const current = (): KeptDefinitions['current'] => definitions.current
+  const { configuration, definitions, reviews, authenticator, listeners, store, recorder, protocols, log } = parts
   const publicHost = configuration.console.url === undefined ? undefined : new URL(configuration.console.url).hostname
-  const providers = configuration.identityProviders.length > 0
   const site = builtSite(log)
-  const told = async (sent: Promise<void>): Promise<void> =>
-    sent.catch((error: unknown) => log('warn', 'other nodes could not be told yet', { error }))
+  const current = (): KeptDefinitions['current'] => definitions.current
   return {
     adminToken: parts.token,
     cookieKey: new Uint8Array(hkdfSync('sha256', parts.secret, '', 'sallyport console cookies', 32)),
@@ -62,47 +58,21 @@ export function apiParts(parts: NodeParts): ApiParts {
     operatorGroups: () => configuration.operators.groups,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),
-    status: async () => ({
-      version: VERSION,
-      node: parts.node,
-      startedAt: parts.startedAt,
-      listeners,
-      liveSessions: gateway.live().length,
-      revision: definitions.current.revision,
-      database: { kind: configuration.database === 'embedded' ? 'embedded' : 'url', healthy: await store.healthy() },
-      recorder: recorder.status,
-    }),
-    reachable: (identity) => reachableTargets(definitions.current, listeners, publicHost, identity),
-    sessions: recordFor({
-      store,
-      recorder,
-      protocols,
-      log,
-      end: async (id, reason) => {
-        if (!gateway.end(id, reason)) await notices.sessionEnds(id, reason)
-      },
-    }),
+    status: () => statusOf(parts),
+    reachable: (identity) => reachableTargets(current(), listeners, publicHost, identity),
+    sessions: sessionsFor(parts),
     reviews: {
       list: (filter) => reviews.list(filter),
       get: (id) => reviews.get(id),
-      decide: (...decision) => reviews.decide(...decision),
+      decide: (id, who, kind, reason) => reviews.decide(id, who, kind, reason),
       onChange: (listener) => store.reviews.onChange(listener),
     },
-    tokens: tokensFor({
-      table: store.tokens,
-      current,
-      providers,
-      secret: parts.secret,
-      onRevoked: async (id) => {
-        gateway.endWhere((session) => session.tokenId === id, 'the access token was revoked')
-        await told(notices.tokenRevoked(id))
-      },
-    }),
+    tokens: accessTokensFor(parts),
     definitions: {
-      read: async () => ({ revision: definitions.current.revision, definitions: definitions.current.written }),
+      read: async () => ({ revision: current().revision, definitions: current().written }),
       apply: (value, options) => definitions.apply(value, options),
     },
-    explain: explainer({ current, sql, protocols, log }),
+    explain: explainer({ current, protocols, log }),
     verify: verifyFor({ store, recorder, log, home: parts.home }),
     log,
   }
@@ -114,4 +84,43 @@ function builtSite(log: Log): string | undefined {
   if (existsSync(page)) return dirname(page)
   log('warn', 'the console was not built, so only the API is served; run `npm run build`', { expected: page })
   return undefined
+}
+
+async function statusOf(parts: NodeParts): Promise<Status> {
+  return {
+    version: VERSION,
+    node: parts.node,
+    startedAt: parts.startedAt,
+    listeners: parts.listeners,
+    liveSessions: parts.gateway.live().length,
+    revision: parts.definitions.current.revision,
+    database: { kind: parts.configuration.database === 'embedded' ? 'embedded' : 'url', healthy: await parts.store.healthy() },
+    recorder: parts.recorder.status,
+  }
+}
+
+function sessionsFor({ store, recorder, protocols, gateway, notices, log }: NodeParts): ApiParts['sessions'] {
+  return recordFor({
+    store,
+    recorder,
+    protocols,
+    log,
+    end: async (id, reason) => {
+      if (!gateway.end(id, reason)) await notices.sessionEnds(id, reason)
+    },
+  })
+}
+
+function accessTokensFor({ store, definitions, configuration, secret, gateway, notices, log }: NodeParts): ApiParts['tokens'] {
+  return tokensFor({
+    table: store.tokens,
+    current: () => definitions.current,
+    providers: configuration.identityProviders.length > 0,
+    secret,
+    onRevoked: async (id) => {
+      gateway.endWhere((session) => session.tokenId === id, 'the access token was revoked')
+      // Other nodes look for themselves now and then; a notice that cannot be sent is not a revocation that failed.
+      await notices.tokenRevoked(id).catch((error: unknown) => log('warn', 'other nodes could not be told yet', { error }))
+    },
+  })
 }

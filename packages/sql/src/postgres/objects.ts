@@ -2,16 +2,16 @@
 
 import type { Access } from '@sallyport/core'
 import type { Relation } from './catalog-index.js'
-import { relationsNamed } from './reads.js'
+import { relationsNamed, writeRelation } from './reads.js'
 import type { RelationName } from './reads.js'
 import { Scope } from './scope.js'
-import { isBody, nameOf, namesOf, tagged } from './tree.js'
+import { isBody, nameOf, namesOf, tagged, textOf } from './tree.js'
 import type { Body } from './tree.js'
 import type { Walk } from './walk.js'
 
 export function asRange(value: unknown): RelationName | undefined {
   const body = tagged(value)?.kind === 'RangeVar' ? tagged(value)?.body : value
-  return isBody(body) && typeof body.relname === 'string' ? (body as RelationName) : undefined
+  return isBody(body) && typeof body.relname === 'string' ? body : undefined
 }
 
 /** A name written as a list of strings, or as an ObjectWithArgs or a TypeName. */
@@ -25,25 +25,40 @@ function parts(value: unknown): string[] {
 }
 
 const relationKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_MATVIEW', 'OBJECT_SEQUENCE', 'OBJECT_FOREIGN_TABLE', 'OBJECT_INDEX'],
+  'OBJECT_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+  'OBJECT_SEQUENCE',
+  'OBJECT_FOREIGN_TABLE',
+  'OBJECT_INDEX',
 ])
 
 /** Kinds whose name ends in something that belongs to a relation. */
 const partKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_COLUMN', 'OBJECT_RULE', 'OBJECT_TRIGGER', 'OBJECT_POLICY', 'OBJECT_TABCONSTRAINT'],
+  'OBJECT_COLUMN',
+  'OBJECT_RULE',
+  'OBJECT_TRIGGER',
+  'OBJECT_POLICY',
+  'OBJECT_TABCONSTRAINT',
 ])
 
 const adminKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_DATABASE', 'OBJECT_ROLE', 'OBJECT_TABLESPACE', 'OBJECT_EXTENSION', 'OBJECT_FDW', 'OBJECT_FOREIGN_SERVER'],
-  ...[
-    'OBJECT_EVENT_TRIGGER',
-    'OBJECT_LANGUAGE',
-    'OBJECT_ACCESS_METHOD',
-    'OBJECT_PUBLICATION',
-    'OBJECT_SUBSCRIPTION',
-    'OBJECT_LARGEOBJECT',
-  ],
-  ...['OBJECT_POLICY', 'OBJECT_PARAMETER_ACL', 'OBJECT_USER_MAPPING', 'OBJECT_DEFACL'],
+  'OBJECT_DATABASE',
+  'OBJECT_ROLE',
+  'OBJECT_TABLESPACE',
+  'OBJECT_EXTENSION',
+  'OBJECT_FDW',
+  'OBJECT_FOREIGN_SERVER',
+  'OBJECT_EVENT_TRIGGER',
+  'OBJECT_LANGUAGE',
+  'OBJECT_ACCESS_METHOD',
+  'OBJECT_PUBLICATION',
+  'OBJECT_SUBSCRIPTION',
+  'OBJECT_LARGEOBJECT',
+  'OBJECT_POLICY',
+  'OBJECT_PARAMETER_ACL',
+  'OBJECT_USER_MAPPING',
+  'OBJECT_DEFACL',
 ])
 
 export function accessTo(kind: unknown): Access {
@@ -76,6 +91,12 @@ export function affects(w: Walk, access: Access, verb: string, kind: unknown, ob
   else w.effects.add(access, verb, `${names[names.length - 2] ?? '?'}.${name}`)
 }
 
+/** What is defined anew may show its columns under other names: all of them are touched, the family's, and what lies under a view. */
+export function redefines(w: Walk, access: Access, verb: string, relations: readonly Relation[]): void {
+  for (const relation of relations)
+    writeRelation(w, relation, verb, { columns: (relation.columns ?? []).map(({ name }) => name) }, access)
+}
+
 /** Reads a definition's inside: expressions, types, defaults, and the relations it names. */
 export function definition(w: Walk, access: Access, verb: string, inside: unknown): void {
   const around = w.facts.defining
@@ -94,10 +115,10 @@ export function mention(w: Walk, value: unknown): void {
   if (range === undefined) return
   const { access, verb } = w.facts.defining
   const relations = relationsNamed(w, range)
-  for (const relation of relations) w.effects.add(access, verb, relation.id)
+  redefines(w, access, verb, relations)
   w.masking?.refuse(relations, `${verb} by a definition`)
 }
 
 export function hasOption(body: Body, field: string, name: RegExp): boolean {
-  return ((body[field] ?? []) as readonly unknown[]).some((option) => name.test(String(tagged(option)?.body.defname ?? '')))
+  return ((body[field] ?? []) as readonly unknown[]).some((option) => name.test(textOf(tagged(option)?.body.defname)))
 }
