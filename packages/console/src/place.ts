@@ -23,10 +23,11 @@ export type Place =
 export const noFilter: Filter = { identity: '', target: '', since: '', live: false, before: '', beforeStatement: '' }
 
 export function placeOf(path: string, query: string): Place {
-  const [page = '', id, ...more] = path.split('/').slice(1).map(decoded)
+  const parts = path.split('/').slice(1).map(decoded)
+  const [page = '', id = ''] = parts
   const asked = new URLSearchParams(query)
-  if (more.length > 0 || page === undefined) return { kind: 'nowhere' }
-  if (id !== undefined && id !== '') {
+  if (parts.length > 2 || parts.includes(undefined)) return { kind: 'nowhere' }
+  if (id !== '') {
     if (page === 'reviews') return { kind: 'review', id }
     if (page === 'sessions') return { kind: 'session', id, statement: wholeNumber(asked.get('statement')) }
     return { kind: 'nowhere' }

@@ -14,5 +14,5 @@ function said(name: string, value: unknown): readonly Line[] {
   if (value === undefined || value === null) return []
   if (Array.isArray(value)) return [{ name, value: value.map((each) => String(each)).join(', ') }]
   if (typeof value === 'object') return Object.entries(value).flatMap(([key, part]) => said(`${name}.${key}`, part))
-  return [{ name, value: String(value) }]
+  return [{ name, value: typeof value === 'string' ? value : JSON.stringify(value) }]
 }

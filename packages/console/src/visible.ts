@@ -9,8 +9,7 @@ export interface Piece {
  * Controls, formats (among them all that reorder letters: Unicode UAX #9), surrogates, private and unassigned; separators and blanks that
  * are no plain space; letters that are drawn as nothing; and every mark from the third on that piles up on one letter.
  */
-const HIDDEN =
-  /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufe00-\ufe0f\u{e0100}-\u{e01ef}]|(?! )\p{Zs}|(?<=\p{M}{2})\p{M}/gu
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800]|(?! )\p{Zs}|(?<=\p{M}{2})\p{M}/gu
 
 /** A text made of nothing but signs would be a page of a hundred thousand elements; beyond so many the signs become part of the text. */
 const MAX_PIECES = 2000
@@ -53,9 +52,9 @@ interface Sign {
 
 /** One sign for a run of the same character. */
 function* signs(text: string): Generator<Sign> {
-  let run: { readonly character: string; readonly start: number; end: number; count: number } | undefined
-  const signOf = ({ character, start, end, count }: NonNullable<typeof run>): Sign => ({
-    sign: count === 1 ? nameOf(character) : `${nameOf(character)} ×${count}`,
+  let run: { readonly character: string; readonly start: number; end: number; times: number } | undefined
+  const signOf = ({ character, start, end, times }: NonNullable<typeof run>): Sign => ({
+    sign: times === 1 ? nameOf(character) : `${nameOf(character)} ×${times}`,
     start,
     end,
   })
@@ -63,11 +62,11 @@ function* signs(text: string): Generator<Sign> {
     if (character === '\n' || character === '\t') continue
     if (run !== undefined && run.character === character && run.end === index) {
       run.end += character.length
-      run.count += 1
+      run.times += 1
       continue
     }
     if (run !== undefined) yield signOf(run)
-    run = { character, start: index, end: index + character.length, count: 1 }
+    run = { character, start: index, end: index + character.length, times: 1 }
   }
   if (run !== undefined) yield signOf(run)
 }

@@ -98,7 +98,7 @@ export function tookInWords(milliseconds: number): string {
   return milliseconds < 10_000 ? `${Math.round(milliseconds)} ms` : span(milliseconds / 1000)
 }
 
-export function count(of: number, one: string, many: string): string {
+export function counted(of: number, one: string, many: string): string {
   return `${of.toLocaleString('en')} ${of === 1 ? one : many}`
 }
 

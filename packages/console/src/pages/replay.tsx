@@ -1,6 +1,7 @@
 // The replay of a session, as its client saw it: play, pause, speed, step, and a way to any moment.
 
 import { useEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks'
+import type { TargetedEvent } from 'preact'
 import { useConsole } from '../console.js'
 import { toldOf } from '../gateway.js'
 import { Trouble } from '../parts/asking.js'
@@ -153,16 +154,19 @@ function Controls({ player, session, play, begin }: ControlsParts) {
 
 function Screen({ player, startedMs }: { readonly player: Player; readonly startedMs: number }) {
   const screen = useRef<HTMLDivElement>(null)
+  // Whoever has scrolled up to read is left alone.
+  const following = useRef(true)
   const last = player.shown.at(-1)?.number
   useEffect(() => {
     const { current } = screen
-    // Whoever has scrolled up to read is left alone.
-    if (current !== null && current.scrollHeight - current.scrollTop - current.clientHeight < 300)
-      current.scrollTop = current.scrollHeight
+    if (current !== null && following.current) current.scrollTop = current.scrollHeight
   }, [last])
+  const scrolled = ({ currentTarget: at }: TargetedEvent<HTMLDivElement>): void => {
+    following.current = at.scrollHeight - at.scrollTop - at.clientHeight < 40
+  }
   return (
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex -- what scrolls must be reachable by keyboard
-    <div class="screen" ref={screen} tabIndex={0} role="log" aria-live="off" aria-label="Transcript">
+    <div class="screen" ref={screen} onScroll={scrolled} tabIndex={0} role="log" aria-live="off" aria-label="Transcript">
       {player.dropped > 0 && (
         <p class="quiet">{player.dropped.toLocaleString('en')} earlier lines are not kept; jump back to see them.</p>
       )}

@@ -5,7 +5,7 @@ import { Badge, Effects, Time, Who } from '../parts/facts.js'
 import { Link } from '../parts/link.js'
 import { Code, Parameters, Shown } from '../parts/shown.js'
 import type { Review } from '../shapes.js'
-import { agreedSoFar, askedOf, count, timeLeft } from '../words.js'
+import { agreedSoFar, askedOf, counted, timeLeft } from '../words.js'
 import { Decide } from './decide.js'
 
 /** What can be taken in at a glance in a list; anything longer is decided on a page of its own, where all of it is shown. */
@@ -27,8 +27,8 @@ export function ReviewCard({ review, whole = false }: { readonly review: Review;
       <Code text={review.text} label="Statement" {...(long ? { most: AT_A_GLANCE.characters } : {})} />
       {!long && <Parameters values={review.parameters} />}
       <p class="quiet size">
-        {count(review.text.length, 'character', 'characters')}, {count(review.text.split('\n').length, 'line', 'lines')}
-        {review.parameters.length > 0 && `, ${count(review.parameters.length, 'parameter', 'parameters')}`}
+        {counted(review.text.length, 'character', 'characters')}, {counted(review.text.split('\n').length, 'line', 'lines')}
+        {review.parameters.length > 0 && `, ${counted(review.parameters.length, 'parameter', 'parameters')}`}
       </p>
       <div class="reasons">
         <section>

@@ -8,7 +8,7 @@ import { Link } from '../parts/link.js'
 import { Code, Shown } from '../parts/shown.js'
 import type { Review } from '../shapes.js'
 import { settledWords } from '../standing.js'
-import { count } from '../words.js'
+import { counted } from '../words.js'
 import { ReviewCard } from './review-card.js'
 
 export function ReviewsPage() {
@@ -22,7 +22,7 @@ export function ReviewsPage() {
     <>
       <h1>Reviews</h1>
       <p class="unseen" role="status">
-        {reviewsKnown ? `${count(open, 'statement waits', 'statements wait')} for a decision` : ''}
+        {reviewsKnown ? `${counted(open, 'statement waits', 'statements wait')} for a decision` : ''}
       </p>
       {!reviewsKnown && <p class="quiet loading">Loading …</p>}
       {reviewsKnown && waiting.length === 0 && (

@@ -5,7 +5,7 @@ import { Badge, Fact, Facts } from '../parts/facts.js'
 import { Shown } from '../parts/shown.js'
 import { linesOf } from '../rule-words.js'
 import type { Definitions, Rule } from '../shapes.js'
-import { count } from '../words.js'
+import { counted } from '../words.js'
 
 export function RulesPage() {
   const asked = useAnswer<Definitions>('/definitions')
@@ -16,9 +16,9 @@ export function RulesPage() {
         {({ revision, definitions }) => (
           <>
             <p class="quiet">
-              Revision {revision}: {count(definitions.rules.length, 'rule', 'rules')},{' '}
-              {count(definitions.grants.length, 'grant', 'grants')}. All that match count; deny is stronger than review, review than
-              mask, mask than allow.
+              Revision {revision}: {counted(definitions.rules.length, 'rule', 'rules')},{' '}
+              {counted(definitions.grants.length, 'grant', 'grants')}. All that match count; deny is stronger than review, review
+              than mask, mask than allow.
             </p>
             <ul class="cards">
               {definitions.rules.map((rule) => (

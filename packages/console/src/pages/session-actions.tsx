@@ -6,7 +6,7 @@ import { toldOf } from '../gateway.js'
 import { Trouble } from '../parts/asking.js'
 import { Shown } from '../parts/shown.js'
 import type { Verified } from '../shapes.js'
-import { count } from '../words.js'
+import { counted } from '../words.js'
 
 export function EndSession({ id, onEnded }: { readonly id: string; readonly onEnded: () => void }) {
   const { gateway } = useConsole()
@@ -71,7 +71,7 @@ function Proof({ verified: { whole, faults, unpinned } }: { readonly verified: V
     return (
       <span class="proof whole">
         The record is whole.
-        {unpinned.length > 0 && ` ${count(unpinned.length, 'key is', 'keys are')} vouched for by the database alone.`}
+        {unpinned.length > 0 && ` ${counted(unpinned.length, 'key is', 'keys are')} vouched for by the database alone.`}
       </span>
     )
   }

@@ -82,7 +82,7 @@ function Row({ session }: { readonly session: Session }) {
       <td data-name="Denied" class={`number ${session.denied > 0 ? 'denials' : ''}`}>
         {session.denied}
       </td>
-      <td data-name="Ended">
+      <td data-name="Ended" class={session.outcome === null ? 'none' : undefined}>
         <Shown text={session.outcome ?? ''} />
       </td>
     </tr>

@@ -80,7 +80,7 @@ function Row({ statement, since, wanted, onPlay }: RowParts) {
           <span class="result">
             {error !== null && ruling?.kind !== 'deny' && <span class="failed">failed</span>}
             {rows !== null && error === null && `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'}`}
-            {durationMs !== null && ` ${tookInWords(durationMs)}`}
+            {durationMs !== null && ruling?.kind !== 'deny' && ` ${tookInWords(durationMs)}`}
           </span>
         </summary>
         {open && <Whole statement={statement} onPlay={onPlay} />}

@@ -1,6 +1,7 @@
 // A text to take along, with a button that copies it where the browser lets a page do so.
 
 import { useState } from 'preact/hooks'
+import { Shown } from './shown.js'
 
 export function Copyable({ text, label }: { readonly text: string; readonly label: string }) {
   const [copied, setCopied] = useState(false)
@@ -13,10 +14,12 @@ export function Copyable({ text, label }: { readonly text: string; readonly labe
       setCopied(false)
     }
   }
-  // Without TLS, and not on loopback, there is no clipboard: the field can be selected.
+  // Without TLS, and not on loopback, there is no clipboard: a click selects all of it.
   return (
     <div class="copyable">
-      <input readOnly value={text} aria-label={label} onFocus={(event) => event.currentTarget.select()} />
+      <code>
+        <Shown text={text} />
+      </code>
       {window.isSecureContext && (
         <button type="button" onClick={() => void copy()} aria-label={`Copy ${label}`}>
           {copied ? 'Copied' : 'Copy'}
