@@ -2,7 +2,7 @@
 
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import { startPostgres, users, type PostgresServer } from '../backends/postgres.js'
+import { startPostgres, type PostgresServer } from '../backends/postgres.js'
 import { signalEmbedded } from '../backends/records.js'
 import { openStage, server, targetYaml, type Stage } from '../backends/shop.js'
 import { settledStatements } from '../backends/statement-log.js'
@@ -48,7 +48,7 @@ describe('the target', () => {
   })
 
   it('whose server process dies under a session ends that session only', async () => {
-    const stage = await openOwn({ targets: (database) => targetYaml('root', server(), database, 'tls: "off"', users.superuser) })
+    const stage = await openOwn()
     const wire = await stage.wire('robot', 'shop')
     const other = await stage.wire('robot', 'plain')
     const killer = await stage.wire('ann', 'plain')
