@@ -1,7 +1,7 @@
 // Who calls the API: the holder of the admin token, or an identity that proved itself with an access token or a JWT.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Denied, secret } from '@sallyport/core'
+import { Denied, matchesAnyName, secret } from '@sallyport/core'
 import type { Identity, Secret } from '@sallyport/core'
 import type { ApiParts, CallingEnd, Review } from './ports.js'
 
@@ -63,6 +63,7 @@ export function isAsked(caller: Caller, review: Review): boolean {
   if (caller.kind === 'admin') return true
   return review.asks.some(
     ({ reviewers }) =>
-      reviewers.names.includes(caller.name) || caller.identity.groups.some((group) => reviewers.groups.includes(group)),
+      matchesAnyName(reviewers.names, caller.name) ||
+      caller.identity.groups.some((group) => matchesAnyName(reviewers.groups, group)),
   )
 }

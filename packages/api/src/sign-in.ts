@@ -6,7 +6,7 @@ import { Malformed, Remembered, secret } from '@sallyport/core'
 import type { Secret } from '@sallyport/core'
 
 /** A working day. The token's own end comes first where it is sooner. */
-export const SIGNED_IN_SECONDS = 12 * 3600
+const SIGNED_IN_SECONDS = 12 * 3600
 /** Browsers keep 4096 bytes of name, value and attributes (RFC 6265, section 6.1). */
 const MAX_SEALED_CHARACTERS = 3800
 const NONCE_BYTES = 12

@@ -5,7 +5,7 @@ import type { VNode } from 'preact'
 import { useConsole } from './console.js'
 import { Link } from './parts/link.js'
 import { Shown } from './parts/shown.js'
-import { noFilter } from './place.js'
+import { addressOf, noFilter } from './place.js'
 import type { Place } from './place.js'
 import { ReviewPage } from './pages/review.js'
 import { ReviewsPage } from './pages/reviews.js'
@@ -111,7 +111,7 @@ function pageOf(place: Place): VNode {
     case 'sessions':
       return <SessionsPage filter={place.filter} />
     case 'session':
-      return <SessionPage key={place.id} id={place.id} statement={place.statement} />
+      return <SessionPage key={addressOf(place)} id={place.id} statement={place.statement} />
     case 'search':
       return <SearchPage text={place.text} filter={place.filter} />
     case 'targets':

@@ -23,7 +23,7 @@ export interface Ask {
   readonly reviewers: { readonly groups: readonly string[]; readonly names: readonly string[]; readonly count: number }
 }
 
-export type ReviewState = 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
+type ReviewState = 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
 
 export interface Review {
   readonly id: string

@@ -36,7 +36,7 @@ export function effectInWords(effect: Effect): string {
 }
 
 /** Whether a reviewer should look twice. */
-export function isGrave({ access, bounded, verb }: Effect): boolean {
+function isGrave({ access, bounded, verb }: Effect): boolean {
   return access === 'unknown' || access === 'admin' || access === 'schema' || bounded === false || verb === 'truncate'
 }
 
@@ -49,10 +49,6 @@ export function effectsInWords(effects: readonly Effect[]): readonly { readonly 
 
 function lastName(column: string): string {
   return column.slice(column.lastIndexOf('.') + 1)
-}
-
-export function whoIs(of: { readonly identity: string; readonly onBehalfOf: string | null }): string {
-  return of.onBehalfOf === null ? of.identity : `${of.identity} on behalf of ${of.onBehalfOf}`
 }
 
 /** `2 people of dba or named ann`. */

@@ -20,7 +20,12 @@ export function SearchPage({ text, filter }: { readonly text: string; readonly f
   return (
     <>
       <h1>Search statements</h1>
-      <FilterForm filter={filter} live={false} onAsk={(next, wanted) => go({ kind: 'search', text: wanted, filter: next })}>
+      <FilterForm
+        key={JSON.stringify([text, filter])}
+        filter={filter}
+        live={false}
+        onAsk={(next, wanted) => go({ kind: 'search', text: wanted, filter: next })}
+      >
         <label class="wide">
           Text in the statement
           <input name="text" type="search" required maxLength={1000} defaultValue={text} autocomplete="off" spellcheck={false} />

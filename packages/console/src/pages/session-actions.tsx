@@ -69,7 +69,7 @@ const MAX_FAULTS = 20
 function Proof({ verified: { whole, faults, unpinned } }: { readonly verified: Verified }) {
   if (whole) {
     return (
-      <span class="proof whole">
+      <span class="proof good">
         The record is whole.
         {unpinned.length > 0 && ` ${counted(unpinned.length, 'key is', 'keys are')} vouched for by the database alone.`}
       </span>

@@ -21,7 +21,7 @@ export function SessionsPage({ filter }: { readonly filter: Filter }) {
     <>
       <h1>Sessions</h1>
       {!me.operator && <p class="quiet">You see your own. Members of an operators’ group see everyone’s.</p>}
-      <FilterForm filter={filter} live onAsk={(next) => go({ kind: 'sessions', filter: next })} />
+      <FilterForm key={JSON.stringify(filter)} filter={filter} live onAsk={(next) => go({ kind: 'sessions', filter: next })} />
       <Answer asked={asked}>{(sessions) => <List sessions={sessions} filter={filter} />}</Answer>
     </>
   )

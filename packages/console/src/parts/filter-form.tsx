@@ -1,4 +1,5 @@
 // Which sessions: the fields that lists and search share. Changing a field asks nothing until it is sent.
+// Another address is another form (its key): what was typed and not sent is gone.
 
 import type { ComponentChildren } from 'preact'
 import { noFilter } from '../place.js'
@@ -25,8 +26,6 @@ export function FilterForm({ filter, live, children, onAsk }: FilterParts) {
     <form
       class="filter"
       role="search"
-      // Another address is another form: what was typed and not sent is gone.
-      key={JSON.stringify(filter)}
       onSubmit={(event) => {
         event.preventDefault()
         ask(event.currentTarget)
