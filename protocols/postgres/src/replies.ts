@@ -63,6 +63,8 @@ export class Replies {
   readonly reported = new Map<string, string>()
   /** Transaction status as the server last said: I, T or E. */
   status = 'I'
+  /** The server said why it is about to hang up. */
+  saidFatal = false
   /** The server skips everything up to the next Sync, which has not been sent yet. */
   skipping = false
   readonly #onTransactionEnd: () => void
@@ -227,6 +229,7 @@ export class Replies {
 
   #wordError(head: Expected | undefined, fields: Fields, bytes: Buffer): Buffer | undefined {
     const fatal = fields['V'] === 'FATAL' || fields['V'] === 'PANIC'
+    this.saidFatal ||= fatal
     if (this.#refusing !== undefined && !fatal) return this.#tellRefusal()
     if (head?.answer?.words !== undefined && !fatal) return errorResponse(head.answer.words)
     return this.#cover(head, fields, bytes, error)

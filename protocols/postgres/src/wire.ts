@@ -81,6 +81,10 @@ export class PostgresWire implements Wire<Question, Answer> {
     return this.#replies.running
   }
 
+  get saidFatal(): boolean {
+    return this.#replies.saidFatal
+  }
+
   get transactionStatus(): string {
     return this.#replies.status
   }
