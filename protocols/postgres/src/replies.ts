@@ -50,7 +50,7 @@ export type Steps = Step<Question>[]
 
 /** A pipeline holds at most so many messages whose replies are out: libpq's own pipelines are bounded by memory only. */
 const maxExpected = 100_000
-const notRun = 'not run: an earlier message of the same pipeline failed'
+export const notRun = 'not run: an earlier message of the same pipeline failed'
 
 const { bindComplete, closeComplete, commandComplete, copyIn, emptyQuery, error, notice, parameterStatus } = fromUpstream
 const { noData, notification, parameterDescription, parseComplete, portalSuspended, readyForQuery, rowDescription } = fromUpstream
