@@ -38,7 +38,7 @@ describe('noise', () => {
       const next = noise(round)
       const wire = new PostgresWire()
       const arrive = (): ReturnType<PostgresWire['receive']> => {
-        const { from, text } = inputs[next() % inputs.length] as (typeof inputs)[number]
+        const { from, text } = inputs[next() % inputs.length]
         const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
         if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
         return wire.receive(from, bytes)
@@ -49,7 +49,7 @@ describe('noise', () => {
           for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
             // Answers may take their time; meanwhile both sides go on, and nothing more is asked.
             while (next() % 3 === 0) expect(arrive().every((step) => step.kind !== 'judge')).toBe(true)
-            steps = wire.rule(notation.answer(['allow', 'deny', 'copy', 'upto 1'][next() % 4] as string, count))
+            steps = wire.rule(notation.answer(['allow', 'deny', 'copy', 'upto 1'][next() % 4], count))
           }
         }
       } catch (error) {
