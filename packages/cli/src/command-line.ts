@@ -122,7 +122,6 @@ function addAccessCommands(program: Command, terminal: Terminal, done: Done): vo
   )
   command(program, 'connect <target> [args...]', 'run psql on a target, credentials in the environment only')
     .option('--as <identity>', 'as whom (takes the admin token); absent: as SALLYPORT_TOKEN says')
-    .passThroughOptions()
     .action(async (target: string, args: string[], options: { as?: string }) =>
       done(await (await import('./commands/run.js')).connectCommand(target, args, options, terminal)),
     )

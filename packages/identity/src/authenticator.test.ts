@@ -177,6 +177,32 @@ describe('a challenge', () => {
   })
 })
 
+describe('a challenge where providers are configured', () => {
+  const provider = {
+    name: 'corp',
+    kind: 'oidc',
+    issuer: 'https://login.example.com',
+    audience: 'sallyport',
+    groupsClaim: 'groups',
+  } as const
+  const open = (): Authenticator =>
+    createAuthenticator({ tokens, identities: () => identities, providers: [provider], secret: installation, now: () => now })
+
+  it('asks for a clear proof only of whom no live token is known', async () => {
+    await issue('bot')
+    expect((await open().challenge('bot')).clear).toBeUndefined()
+    expect((await open().challenge('ada')).clear).toBe(true)
+    now += 3_600_000
+    expect((await open().challenge('bot')).clear).toBe(true)
+    expect((await authenticator.challenge('ada')).clear).toBeUndefined()
+  })
+
+  it('asks nobody for a clear proof because the database is away', async () => {
+    tokens.broken = true
+    expect((await open().challenge('ada')).clear).toBeUndefined()
+  })
+})
+
 describe('a public key', () => {
   it('is of whom the configuration says, whatever its comment', async () => {
     expect((await login('', { kind: 'publicKey', key })).identity.name).toBe('bot')

@@ -117,8 +117,7 @@ export function whenHolds(compiledRule: CompiledRule, scope: () => Scope): Held 
 /** Rows before the rule fires: undefined where it is not about rows, or has fired. */
 export function rowsLeft(compiledRule: CompiledRule, rows: number | undefined): number | undefined {
   const { rowsOver } = compiledRule
-  // Asking again with `rows` produced means that one more is waiting.
-  return rowsOver === undefined || (rows !== undefined && rows >= rowsOver) ? undefined : rowsOver
+  return rowsOver === undefined || (rows !== undefined && rows > rowsOver) ? undefined : rowsOver
 }
 
 function lets(rule: Rule, effect: Effect, certainty: Certainty): boolean {

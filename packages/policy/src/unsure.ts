@@ -13,7 +13,7 @@ export function isUnsure(name: string): boolean {
 }
 
 /** Whether the pattern matches the name: 'could' where it does for some schema but not for every one. */
-export function matchesUnsureName(pattern: string, name: string): Certainty {
+function matchesUnsureName(pattern: string, name: string): Certainty {
   if (!isUnsure(name)) return matchesName(pattern, name) ? 'yes' : 'no'
   const rest = name.slice(1)
   if (matchesName(pattern, anySchema + rest)) return 'yes'

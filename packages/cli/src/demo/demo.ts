@@ -114,6 +114,8 @@ function whenSignalled(): Promise<void> {
     }
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)
+    // The terminal was closed: the databases must not be left running.
+    process.on('SIGHUP', onSignal)
   })
 }
 

@@ -42,6 +42,7 @@ function credentialed(access: Access, verb: string): Handler {
 function onRelation(access: Access, verb: string, isOpaque = false): Handler {
   return (w, body) => {
     definition(w, access, verb, inside(body))
+    if (!w.effects.has(access, verb)) w.effects.add(access, verb, '')
     if (isOpaque) w.effects.unknown(verb)
   }
 }
@@ -127,7 +128,7 @@ function grant(w: Walk, body: Body): void {
   const verb = isGrant === true ? 'grant' : 'revoke'
   const kind = targtype === 'ACL_TARGET_ALL_IN_SCHEMA' ? 'OBJECT_SCHEMA' : objtype
   for (const object of objects) affects(w, 'admin', verb, kind, object)
-  w.effects.add('admin', verb, '')
+  if (objects.length === 0) w.effects.add('admin', verb, '')
 }
 
 function createFunction(w: Walk, body: Body): void {
