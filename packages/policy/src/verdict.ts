@@ -78,7 +78,7 @@ export function inWords(effect: Effect): string {
   const verb = effect.verb === '' ? 'something' : effect.verb
   if (effect.object === '') return verb
   const object = effect.object.startsWith('?.') ? `${effect.object.slice(2)} (in a schema that cannot be told)` : effect.object
-  return `${verb} ${verb === 'call' ? 'of' : 'on'} ${object}`
+  return `${verb} ${verb === 'call' || verb === 'run' ? 'of' : 'on'} ${object}`
 }
 
 function askOf(match: Match): ReviewAsk {
