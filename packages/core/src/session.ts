@@ -27,6 +27,8 @@ export interface Asking {
   readonly phase?: 'prepare' | 'run'
   /** The protocol itself refuses the statement with this reason, whatever the rules say. */
   readonly refusal?: string
+  /** Off unless a rule allows it: where no rule matches, the statement is denied with this reason, even on a target that allows by default. */
+  readonly needsRule?: string
   /** The client withdrew (cancelled, hung up): the review is closed and the statement denied as `review-withdrawn`. */
   readonly signal?: AbortSignal
   readonly onWait?: (notice: ReviewNotice) => void
