@@ -13,7 +13,7 @@ import { SpoolReader } from './spool-reader.js'
 interface Stage {
   readonly recorder: LocalRecorder
   readonly home: string
-  report(report: ShipperReport): void
+  readonly report: (report: ShipperReport) => void
 }
 
 let stages: Stage[] = []

@@ -1,7 +1,8 @@
 // The whole way, against the real embedded database: spool, shipper, blocks and rows, replay, verify; with deaths in between and with
 // somebody's hands in the database.
 
-import { mkdtempSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -18,13 +19,14 @@ import type { ShipperThread } from './shipper-link.js'
 import type { RecordVerdict } from './verify.js'
 import { verifyAll, verifyOne } from './verify.js'
 
+const directory = join(tmpdir(), `sallyport-db-${randomUUID()}`)
 let embedded: EmbeddedPostgres
 let store: Store
 let hands: Client
 let home: string
 
 beforeAll(async () => {
-  embedded = await startEmbedded({ directory: mkdtempSync(join(tmpdir(), 'sallyport-db-')), log: silent })
+  embedded = await startEmbedded({ directory, log: silent })
   store = await openStore(embedded.connection)
   hands = new Client(embedded.connection)
   await hands.connect()
@@ -34,6 +36,7 @@ afterAll(async () => {
   await hands.end()
   await store.close()
   await embedded.stop()
+  rmSync(directory, { recursive: true, force: true })
 })
 
 beforeEach(async () => {
@@ -185,7 +188,7 @@ describe('shipping', () => {
   })
 
   it('refuses a second node of the same name', async () => {
-    const recorder = await open()
+    await open()
     const second = store.sink()
     await expect(second.open({ name: 'n1', key: 'k', publicKey: 'p' })).rejects.toThrow(/another gateway records as node n1/)
     await second.close()

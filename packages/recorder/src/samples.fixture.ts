@@ -1,6 +1,6 @@
 // A session and its frames as tests need them, and a shipper without a thread whose death can be arranged.
 
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Durability, Frame, RecordedSession } from '@sallyport/core'
@@ -49,6 +49,7 @@ export function exchange(id: number, response: string | Uint8Array = `row ${id}`
 export function temporaryHome(): string {
   const home = mkdtempSync(join(tmpdir(), 'sallyport-test-'))
   mkdirSync(join(home, 'spool'))
+  process.once('exit', () => rmSync(home, { recursive: true, force: true }))
   return home
 }
 

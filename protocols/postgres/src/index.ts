@@ -114,12 +114,12 @@ function closeSoon(stream: Duplex): void {
 
 /** The target sees who really calls in its own log and in pg_stat_activity. */
 function upstreamSettings({ session, settings }: Admitted): ReadonlyMap<string, string> {
-  const named = settings.parameters.get('application_name') ?? `sallyport ${session.identity.name}`
-  return new Map([...settings.parameters, ['application_name', named]])
+  const named = settings.get('application_name') ?? `sallyport ${session.identity.name}`
+  return new Map([...settings, ['application_name', named]])
 }
 
 async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, shared: Shared): Promise<string> {
-  const { session, stream, settings } = admitted
+  const { session, stream } = admitted
   const wire = new PostgresWire()
   const salts = { hash: shared.salt, token: randomBytes(16).toString('hex') }
   const judging = new Judging({
@@ -127,7 +127,6 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
     sql: shared.sql,
     catalogues: shared.catalogues,
     wire,
-    schemas: settings.schemas,
     salts,
     notice: (notice) => run.perform(() => wire.notice(errorResponse({ severity: 'NOTICE', code: '00000', message: notice.text }))),
   })

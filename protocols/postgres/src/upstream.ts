@@ -87,7 +87,7 @@ async function startTls(stream: Duplex, options: TlsOptions, target: Target, dea
       `target ${target.name} does not offer TLS; set tls: off for it only on a network you trust`,
     )
   }
-  return offerTls(stream, options, deadline)
+  return offerTls(stream, target.name, options, deadline)
 }
 
 function startupPacket(upstream: Upstream, settings: ReadonlyMap<string, string>): Buffer {

@@ -10,7 +10,7 @@ import { Denied, Misconfigured, Unreachable, secret } from '@sallyport/core'
 import type { Secret } from '@sallyport/core'
 import { announced, homeOf } from '../home.js'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 export interface GatewayClient {
   readonly url: string
@@ -125,6 +125,10 @@ function send(place: Place, method: Method, path: string, body: unknown, signal?
 
 function unreachable(place: Place, error: Error): Unreachable {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : error.message
+  if (/CERT|SIGNED/.test(code)) {
+    const message = `the certificate of ${place.url.origin} is not trusted (${code}); set SALLYPORT_CA to a file with the output of \`sallyport ca\``
+    return new Unreachable('gateway-not-trusted', message, { cause: error })
+  }
   const why = code === 'ECONNREFUSED' ? 'nothing listens there' : code
   return new Unreachable('gateway-not-running', `no gateway answers at ${place.url.origin} (${why}); ${place.hint}`, {
     cause: error,

@@ -11,9 +11,11 @@ export async function checkCommand(
 ): Promise<number> {
   const loaded = loadConfiguration(options.config, terminal.env)
   const faults = loaded.kind === 'faulty' ? loaded.faults : []
-  if (options.json === true) printJson(terminal, { file: options.config, ok: loaded.kind === 'loaded', faults })
+  const warnings = loaded.kind === 'loaded' ? loaded.warnings : []
+  if (options.json === true) printJson(terminal, { file: options.config, ok: loaded.kind === 'loaded', faults, warnings })
   else if (loaded.kind === 'faulty') terminal.err(faults.map((fault) => faultLine(options.config, fault)).join('\n'))
   else {
+    for (const warning of warnings) terminal.err(`warning: ${faultLine(options.config, warning)}`)
     const { identities, targets, grants, rules } = loaded.value.definitions
     const counts = `${targets.length} targets, ${identities.length} identities, ${grants.length} grants, ${rules.length} rules`
     terminal.out(`${options.config}: in order (${counts})`)

@@ -54,7 +54,10 @@ export async function startCommand(
 
 function configurationFrom(file: string, terminal: Terminal): Configuration | undefined {
   const loaded = loadConfiguration(file, terminal.env)
-  if (loaded.kind === 'loaded') return loaded.value
+  if (loaded.kind === 'loaded') {
+    for (const warning of loaded.warnings) terminal.err(`warning: ${faultLine(file, warning)}`)
+    return loaded.value
+  }
   terminal.err(loaded.faults.map((fault) => faultLine(file, fault)).join('\n'))
   return undefined
 }

@@ -24,7 +24,7 @@ export interface Configuration extends Omit<WrittenConfiguration, 'identities' |
 }
 
 export type Loaded<T> =
-  | { readonly kind: 'loaded'; readonly value: T }
+  | { readonly kind: 'loaded'; readonly value: T; readonly warnings: readonly Fault[] }
   | { readonly kind: 'faulty'; readonly file: string; readonly faults: readonly Fault[] }
 
 /** Throws Misconfigured where the file cannot be read at all. */
@@ -53,7 +53,6 @@ export function parseConfiguration(file: string, text: string, env: Environment)
     ...definitions.problems,
     ...certificate.problems,
     ...listenerProblems(parsed.data),
-    ...databaseProblems(parsed.data, located),
     ...referenceProblems(definitions.value, {
       providers: rest.identityProviders.length > 0,
       operatorGroups: rest.operators.groups,
@@ -61,7 +60,8 @@ export function parseConfiguration(file: string, text: string, env: Environment)
   ]
   const faults = together(located.faults, atPlaces(problems, located))
   if (faults.length > 0) return { kind: 'faulty', file, faults }
-  return { kind: 'loaded', value: { ...rest, file, directory, tls: certificate.value, definitions: definitions.value } }
+  const warnings = atPlaces(passwordWarnings(parsed.data, located), located)
+  return { kind: 'loaded', value: { ...rest, file, directory, tls: certificate.value, definitions: definitions.value }, warnings }
 }
 
 /** One fault a place: a value the environment lacks needs no word about its shape as well. */
@@ -127,7 +127,8 @@ function listenerProblems(configuration: WrittenConfiguration): readonly Problem
   })
 }
 
-function databaseProblems(configuration: WrittenConfiguration, located: Located): readonly Problem[] {
+/** It works, but the file is meant to be read, copied and committed. */
+function passwordWarnings(configuration: WrittenConfiguration, located: Located): readonly Problem[] {
   const literal = /^[a-z]+:\/\/[^@/]*:[^@/]+@/.test(configuration.database) && !located.fromEnvironment(['database'])
   if (!literal) return []
   return [{ path: ['database'], message: 'a password stands in the file; write it as ${NAME} and set NAME in the environment' }]

@@ -75,7 +75,7 @@ const identitySchema = z.strictObject({
 const SOURCES = ['env', 'file', 'sealed', 'vault'] as const
 
 /** Where a secret is kept. A literal is refused: the file is meant to be committed. */
-export const secretSourceSchema = z
+const secretSourceSchema = z
   .strictObject(
     {
       env: z
@@ -116,7 +116,7 @@ const targetSchema = z.strictObject({
 })
 
 /** What may change while the gateway runs: kept in the store as revisions. */
-export const definitionsShape = {
+const definitionsShape = {
   identities: z.array(identitySchema).max(100_000).default([]),
   targets: z.array(targetSchema).max(10_000).default([]),
   grants: grantsSchema.default([]),
@@ -160,4 +160,3 @@ export const configurationSchema = z.strictObject({
 export type WrittenConfiguration = z.output<typeof configurationSchema>
 export type WrittenDefinitions = z.output<typeof definitionsSchema>
 export type WrittenTarget = WrittenDefinitions['targets'][number]
-export type SecretSource = z.output<typeof secretSourceSchema>

@@ -5,7 +5,7 @@ import { Misconfigured } from '@sallyport/core'
 import type { Fault } from './fault.js'
 
 /** A thousand targets with all their keys take about 300 KiB. */
-export const MAX_FILE_BYTES = 1024 * 1024
+const MAX_FILE_BYTES = 1024 * 1024
 
 export type FileText = { readonly kind: 'text'; readonly text: string } | { readonly kind: 'faulty'; readonly fault: Fault }
 
@@ -27,7 +27,7 @@ export function readText(file: string): FileText {
   return decode(bytes)
 }
 
-export function decode(bytes: Uint8Array): FileText {
+function decode(bytes: Uint8Array): FileText {
   if (bytes.length > MAX_FILE_BYTES) {
     return {
       kind: 'faulty',

@@ -101,7 +101,7 @@ function wanted(expected: string): string {
   return `write ${article(KINDS[expected] ?? expected)}`
 }
 
-export function valueAt(value: unknown, path: Path): unknown {
+function valueAt(value: unknown, path: Path): unknown {
   let at = value
   for (const part of path) {
     if (typeof at !== 'object' || at === null) return undefined

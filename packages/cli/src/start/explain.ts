@@ -14,7 +14,7 @@ import type { Log } from './logging.js'
 const CATALOGUE_WITHIN_MS = 10_000
 
 /** What a SQL protocol tells of a target's names, beside what every protocol has. */
-export interface CatalogueSource {
+interface CatalogueSource {
   catalogueOf(reach: Pick<Session, 'target' | 'signal' | 'dial'>): Settled<{
     /** What it was registered under with the SQL reader. */
     readonly id: string

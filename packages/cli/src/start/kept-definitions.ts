@@ -9,7 +9,7 @@ import { inForce, nothingInForce } from './in-force.js'
 import type { InForce, InForceParts } from './in-force.js'
 import type { Log } from './logging.js'
 
-export interface DefinitionsTable {
+interface DefinitionsTable {
   read(): Promise<{ readonly revision: number; readonly text: string } | undefined>
   write(text: string, by: string): Promise<number>
 }

@@ -2,10 +2,11 @@
 
 import type { ApiParts } from '@sallyport/api'
 import { Misconfigured } from '@sallyport/core'
-import { createToken, scramSalt } from '@sallyport/identity'
+import { createToken, isLive, scramSalt } from '@sallyport/identity'
 import type { TokenTable } from '@sallyport/identity'
 import { nearest } from '../configuration/fault.js'
 import type { InForce } from './in-force.js'
+import type { Log } from './logging.js'
 
 export interface TokenParts {
   readonly table: TokenTable
@@ -50,4 +51,21 @@ function refuseUnknown(identity: string, onBehalfOf: string | null, { current, p
   if (onBehalfOf === null) return
   if (found.kind === 'person') throw new Misconfigured('not-an-agent', `${identity} is a person, and persons act for themselves`)
   if (!providers && !known.some(({ name }) => name === onBehalfOf)) throw unknown(onBehalfOf)
+}
+
+/** Tokens made on a node with another installation key cannot log in here, and nobody could tell why. */
+export async function warnOfOtherSecret(table: Pick<TokenTable, 'list'>, secret: Uint8Array, log: Log): Promise<void> {
+  const now = Date.now()
+  const live = (await table.list()).filter((token) => isLive(token, now))
+  const foreign = live.filter(
+    ({ identity, verifiers }) => verifiers.scramSha256.salt !== Buffer.from(scramSalt(secret, identity)).toString('hex'),
+  )
+  if (foreign.length === 0) return
+  log(
+    'error',
+    'live access tokens were made with another keys/installation.key and cannot log in here; copy that key from the node that made them',
+    {
+      tokens: foreign.length,
+    },
+  )
 }

@@ -82,7 +82,19 @@ const defining: ReadonlySet<string> = new Set([
     'PartitionSpec',
     'ReplicaIdentityStmt',
   ],
-  ...['RoleSpec', 'StatsElem', 'TableLikeClause', 'ObjectWithArgs', 'FunctionParameter', 'VacuumRelation', 'TypeCast'],
+  ...[
+    'RoleSpec',
+    'PublicationObjSpec',
+    'PublicationTable',
+    'TriggerTransition',
+    'ATAlterConstraint',
+    'StatsElem',
+    'TableLikeClause',
+    'ObjectWithArgs',
+    'FunctionParameter',
+    'VacuumRelation',
+    'TypeCast',
+  ],
 ])
 
 const handlers: Readonly<Record<string, (w: Walk, body: Body, scope: Scope) => void>> = {

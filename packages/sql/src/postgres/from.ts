@@ -85,8 +85,13 @@ function aroundFrom(scope: Scope): Scope {
 
 function rangeFunction(w: Walk, range: RangeFunction, scope: Scope): void {
   const touched = w.effects.touchedBy(() => {
-    w.expression(range.functions, scope)
-    if (range.coldeflist !== undefined) w.expression(range.coldeflist, new Scope(scope, true))
+    // ROWS FROM: each function with the columns it is said to give.
+    for (const item of range.functions ?? []) {
+      const [call, ...columns] = (tagged(item)?.body.items ?? []) as readonly unknown[]
+      w.expression(call, scope)
+      w.expression(columns, new Scope(scope, true))
+    }
+    w.expression(range.coldeflist, new Scope(scope, true))
   })
   w.effects.touch(touched)
   const call = tagged(

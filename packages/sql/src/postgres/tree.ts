@@ -57,6 +57,13 @@ export function constantOf(node: unknown): string | undefined {
   return undefined
 }
 
+/** The text of a string constant, also under casts. A number is none: texts that differ in numbers alone are understood as one. */
+export function stringOf(node: unknown): string | undefined {
+  const found = tagged(node)
+  if (found?.kind === 'TypeCast') return stringOf(found.body.arg)
+  return found?.kind === 'A_Const' && isBody(found.body.sval) ? String(found.body.sval.sval ?? '') : undefined
+}
+
 /** Whether any node of this kind is inside. */
 export function holds(value: unknown, kind: string): boolean {
   if (Array.isArray(value)) return value.some((item) => holds(item, kind))
