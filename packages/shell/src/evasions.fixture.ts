@@ -245,6 +245,18 @@ export const evasions: readonly (readonly [line: string, seen: string])[] = [
   ['rsync -e "rm x" a b:', '?'],
   ['constructor x', 'constructor'],
   ['__proto__ x', '__proto__'],
+  // Far ends of transfers
+  ['scp -t /tmp/x', 'scp w:/tmp/x w:/tmp/x/�'],
+  ['scp -r -p -f /etc', 'scp r:/etc'],
+  ['scp -S evil -t /tmp/x', '?'],
+  ['scp a b:', '?'],
+  ['rsync --server --sender -logDtpre.iLsfxCIvu . /etc', 'rsync r:/etc'],
+  ['rsync --server -logDtpre.iLsfxCIvu --delete . /etc', 'rsync w:/etc'],
+  ['rsync --server -e. --rsh=evil . /x', '?'],
+  ['rsync --server -s', 'w:�'],
+  ["git-upload-pack '/srv/r.git'", 'git-upload-pack r:/srv/r.git'],
+  ["git receive-pack '/srv/r.git'", 'git-receive-pack w:/srv/r.git'],
+  ["git-upload-pack --exec=evil '/srv/r.git'", '?'],
   // Files
   ['echo x > /etc/passwd', 'w:/etc/passwd'],
   ['echo x >> /etc/passwd', 'w:/etc/passwd'],

@@ -3,6 +3,7 @@
 import { isUnknown } from './words.js'
 import { readEvaluated } from './builtins.js'
 import { anyFile, report } from './report.js'
+import { transferReaders } from './transfer-programs.js'
 import type { Findings } from './findings.js'
 import type { Invocation, Place } from './place.js'
 
@@ -199,8 +200,9 @@ const readWatch: Reader = (invocation, found, place) => {
   else readEvaluated(args.slice(at), found, place)
 }
 
-export const readers: ReadonlyMap<string, Reader> = new Map(
-  Object.entries({
+export const readers: ReadonlyMap<string, Reader> = new Map([
+  ...transferReaders,
+  ...Object.entries<Reader>({
     sh: readShell,
     bash: readShell,
     dash: readShell,
@@ -221,4 +223,4 @@ export const readers: ReadonlyMap<string, Reader> = new Map(
     toybox: readBox,
     watch: readWatch,
   }),
-)
+])

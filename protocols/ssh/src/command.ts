@@ -201,5 +201,5 @@ function open(client: Client, command: string | undefined, asked: Asked): Promis
 }
 
 function ptyOf({ term, columns, rows, width, height, modes }: Terminal): PseudoTtyOptions {
-  return { term, cols: columns, rows, width, height, ...(modes === undefined ? {} : { modes }) } as PseudoTtyOptions
+  return { term, cols: columns, rows, width, height, ...(modes === undefined ? {} : { modes }) }
 }

@@ -3,7 +3,7 @@
 import { Denied, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
 import type { ClientFacts, Gate, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
-import type { AuthContext, Connection, PasswordAuthContext, PublicKeyAuthContext } from 'ssh2'
+import type { AuthContext, Connection, PublicKeyAuthContext } from 'ssh2'
 import { signaturesOf } from './algorithms.js'
 
 /** `user` in `user@gateway`: `TARGET`, where a key or token tells who calls, or `IDENTITY:TARGET`. */
@@ -76,9 +76,9 @@ async function admit(login: Login, gate: Gate, signal: AbortSignal, waiting: () 
 
 /** `asks`: whether a signature by this key would be looked at. It always is; whose key it is, only a signature may learn. */
 function proofIn(context: AuthContext): Proof | 'asks' | undefined {
-  if (context.method === 'publickey') return keyProof(context as PublicKeyAuthContext)
+  if (context.method === 'publickey') return keyProof(context)
   if (context.method !== 'password') return undefined
-  const { password } = context as PasswordAuthContext
+  const { password } = context
   return typeof password === 'string' && password.length <= maxTokenBytes ? { kind: 'token', token: secret(password) } : undefined
 }
 

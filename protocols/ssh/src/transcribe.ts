@@ -39,12 +39,13 @@ function labelOf({ channel, from }: Frame & { kind: 'bytes' }): string {
 
 function textOf(bytes: Uint8Array): string {
   const text = Buffer.from(bytes).toString('utf8')
-  // Terminal controls would be carried out by the reader's own terminal.
-  const readable = text
-    .slice(0, maxChunkCharacters)
-    .replace(/\r\n/g, '\n')
-    .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\u00b7')
+  const readable = printable(text.slice(0, maxChunkCharacters).replaceAll('\r\n', '\n'))
   return text.length <= maxChunkCharacters ? readable : `${readable}... (${text.length} characters)`
+}
+
+/** Terminal controls would be carried out by the reader's own terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (control) => (control === '\n' || control === '\t' ? control : '\u00b7'))
 }
 
 function rulingText({ ruling, reviewers }: Frame & { kind: 'ruling' }): string {

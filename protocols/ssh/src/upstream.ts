@@ -43,7 +43,7 @@ function connect(client: Client, upstream: Upstream, pinned: PinnedKey, session:
     client.once('close', () => reject(new Error('the target hung up')))
     session.signal.addEventListener('abort', () => reject(new Error('the session ended')), { once: true })
     client.connect({
-      sock: upstream.stream as NonNullable<ConnectConfig['sock']>,
+      sock: upstream.stream,
       ...credentialOf(upstream),
       algorithms: algorithms(pinned.signatures),
       hostVerifier: (key: Buffer) => sameKey(key, pinned.blob),
@@ -79,7 +79,8 @@ function sameKey(shown: Buffer, pinned: Buffer): boolean {
 
 /** In our own words: the target's could name the stored user. */
 function whyIn(error: unknown): string {
-  const { message, level } = error instanceof Error ? { level: '', ...error, message: error.message } : { message: '', level: '' }
+  const message = error instanceof Error ? error.message : ''
+  const level = error instanceof Error && 'level' in error ? error.level : ''
   if (/host denied|verification failed/i.test(message)) return 'it does not show the host key that is pinned for it'
   if (level === 'client-authentication') return 'it refused the stored credential'
   if (level === 'handshake' || /handshake|no matching/i.test(message)) return 'no key exchange both ends hold to be sound'

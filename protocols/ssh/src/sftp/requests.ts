@@ -49,7 +49,7 @@ export interface Opened {
 /** Throws Malformed. */
 export function readRequest(bytes: Buffer): Request {
   const fields = new Fields(bytes, 'client')
-  const type = bytes[4]
+  const type: number = bytes[4] ?? 0
   const id = fields.uint32()
   switch (type) {
     case kinds.init:
