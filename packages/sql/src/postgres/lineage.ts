@@ -38,7 +38,7 @@ export const noLineage: Lineage = { column: () => none, plain: () => undefined, 
 function readDefinition(parts: LineageParts, view: Relation): ReadView | undefined {
   try {
     const select = tagged(parts.parse(view.definition ?? '')[0])
-    return select?.kind === 'SelectStmt' ? parts.read(select.body as SelectStmt) : undefined
+    return select?.kind === 'SelectStmt' ? parts.read(select.body) : undefined
   } catch (error) {
     if (error instanceof Error && error.name === 'SqlError') return undefined
     throw error
