@@ -3,7 +3,7 @@
 import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js'
 import type { Frame, Line, Outcome, Side } from './frame.js'
 import type { Mask, Ruling } from './ruling.js'
-import type { Effect, Statement } from './statement.js'
+import type { Effect, Statement, StatementKind } from './statement.js'
 import type { Target, Upstream } from './target.js'
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
@@ -91,6 +91,8 @@ export interface ClientConnection {
 
 /** What a text would do, as far as it can be told without running it. */
 export interface Understood {
+  /** Absent: a query. */
+  readonly kind?: StatementKind
   readonly text: string
   readonly effects: readonly Effect[]
   /** It is refused whatever the rules say. */

@@ -6,12 +6,14 @@ import { fileCandidates } from './paths.js'
 import type { Findings } from './findings.js'
 import type { Place } from './place.js'
 
+const alwaysDeep = new Set(['mv', 'du', 'tree'])
+
 /** The first operand is not a file: a mode, an owner, a pattern. */
 const firstIsNot = new Set(['chmod', 'chown', 'chgrp', 'grep', 'egrep', 'fgrep', 'zgrep', 'jq', 'tr', 'chattr', 'setfacl'])
 
 export function readFiles(name: string, args: readonly string[], found: Findings, { directories }: Place): void {
   const { operands, values } = split(name, args)
-  const deep = recursive.has(name)
+  const deep = isDeep(name, args)
   const write = (path: string): void => found.file('write', verbOf.get(name) ?? 'write', path, directories, deep)
   const read = (path: string): void => found.file('read', 'read', path, directories, deep)
   if (readersThatMayWrite.has(name)) {
@@ -25,27 +27,34 @@ export function readFiles(name: string, args: readonly string[], found: Findings
     if (/^(ls|dir|vdir|du|tree)$/.test(name) && operands.length === 0) read('.')
     return
   }
-  if (copiers.has(name)) return readCopy(name, operands, values, found, directories)
+  if (copiers.has(name)) return readCopy(name, { operands, values, deep }, found, directories)
   for (const path of [...operands, ...values]) write(path)
 }
 
+/** Whether whole trees are meant: always, or by an option; one that cannot be known may be it. */
+function isDeep(name: string, args: readonly string[]): boolean {
+  if (alwaysDeep.has(name)) return true
+  return recursive.has(name) && args.some((arg) => /^(-[a-zA-Z]*[rRa]|--(r|a|di)|-?\ufffd)/.test(arg))
+}
+
+interface Copy {
+  readonly operands: readonly string[]
+  readonly values: readonly string[]
+  readonly deep: boolean
+}
+
 /** The last operand is written, or the directory of `-t`; where that cannot be told, all of them are. */
-function readCopy(
-  name: string,
-  operands: readonly string[],
-  values: readonly string[],
-  found: Findings,
-  directories: readonly string[],
-): void {
+function readCopy(name: string, { operands, values, deep }: Copy, found: Findings, directories: readonly string[]): void {
   const verb = verbOf.get(name) ?? 'write'
-  const moved = name === 'mv'
-  const sources = values.length > 0 ? operands : operands.slice(0, -1)
-  for (const path of sources) {
-    found.file('read', 'read', path, directories, true)
-    if (moved || values.length > 0) found.file('write', verb, path, directories, true)
+  const write = (path: string, how = verb): void => found.file('write', how, path, directories, deep)
+  for (const path of values.length > 0 ? operands : operands.slice(0, -1)) {
+    found.file('read', 'read', path, directories, deep)
+    if (name === 'mv' || values.length > 0) write(path)
   }
   const last = operands.at(-1)
-  if (last !== undefined) found.file('write', verb === 'rename' ? 'write' : verb, last, directories, true)
+  if (last !== undefined) write(last, verb === 'rename' ? 'write' : verb)
+  // A directory takes files by their own names.
+  if (last !== undefined && values.length === 0) found.file('write', 'write', `${last}/\ufffd`, directories)
   for (const path of values) found.file('write', 'write', path, directories, true)
 }
 

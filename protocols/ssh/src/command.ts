@@ -179,7 +179,7 @@ function pump(from: NodeJS.ReadableStream, to: 'out' | 'err', channel: ClientCha
 }
 
 /** What can be said of a command before it is understood. */
-function faultOf(command: string): string | undefined {
+export function faultOf(command: string): string | undefined {
   if (command.length > maxCommandCharacters) return `a command may have ${maxCommandCharacters} characters at most`
   // What is judged must be what runs, byte for byte.
   if (command.includes(unknownText) || command.includes('\0')) return 'the command is not valid UTF-8'

@@ -1,12 +1,13 @@
 // SSH: let the client in, admit, log in at the target, serve the channels. The library cuts the bytes; what they mean is decided here.
 
 import { Denied } from '@sallyport/core'
-import type { ClientConnection, Gate, Protocol, Session } from '@sallyport/core'
+import type { ClientConnection, Gate, Protocol, Session, Traced } from '@sallyport/core'
 import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
 import { algorithms } from './algorithms.js'
 import { refuseChannels, serveChannels } from './channels.js'
+import { faultOf } from './command.js'
 import { Commands } from './commands.js'
 import { serveForwards } from './forward.js'
 import type { HostKey } from './host-key.js'
@@ -40,8 +41,15 @@ export function ssh(options: SshOptions): Protocol {
     },
     serve: (client, gate) => serve(client, gate, { ...options, commands }),
     transcribe,
+    understand: async (text) => {
+      const { effects } = await commands.understand(text)
+      const refusal = faultOf(text)
+      return { kind: 'command', text, effects, namesKnown: true, trace: unmaskable, ...(refusal === undefined ? {} : { refusal }) }
+    },
   }
 }
+
+const unmaskable = (): Traced => ({ kind: 'untraceable', reason: 'what a command prints has no columns' })
 
 interface Shared extends SshOptions {
   readonly commands: Commands
