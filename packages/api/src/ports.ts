@@ -188,6 +188,8 @@ export interface ApiParts {
     statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
     search(text: string, filter: SessionFilter): Promise<readonly FoundStatement[]>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
+    /** As a terminal showed it: lines of an asciicast version 2. Throws Denied where the session's protocol has no terminals. */
+    cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

@@ -77,6 +77,9 @@ function fixture() {
         did.push(['search', text, filter])
         return []
       },
+      cast: async function* () {
+        yield { version: 2, width: 80, height: 24 }
+      },
       replay: async function* () {
         yield { at: 1, from: 'client', text: 'select 1' }
         throw new Error('with a secret in it')

@@ -111,6 +111,8 @@ export interface Protocol {
   /** The life of one connection; resolves when it is over. Throws nothing but bugs. */
   serve(client: ClientConnection, gate: Gate): Promise<void>
   transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line>
+  /** What a terminal showed, as asciicast version 2: a header, then events. Absent: this protocol has no terminals. */
+  cast?(frames: AsyncIterable<Frame>): AsyncIterable<object>
   /** For asking what the rules would say of a text that nobody has sent. Never rejects for a target that does not answer. */
   understand(text: string, reach: Reach): Promise<Understood>
 }

@@ -6,6 +6,7 @@ import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
 import { algorithms } from './algorithms.js'
+import { cast } from './cast.js'
 import { refuseChannels, serveChannels } from './channels.js'
 import { faultOf } from './command.js'
 import { Commands } from './commands.js'
@@ -41,6 +42,7 @@ export function ssh(options: SshOptions): Protocol {
     },
     serve: (client, gate) => serve(client, gate, { ...options, commands }),
     transcribe,
+    cast,
     understand: async (text) => {
       const { effects } = await commands.understand(text)
       const refusal = faultOf(text)

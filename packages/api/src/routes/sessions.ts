@@ -22,6 +22,7 @@ const searchQuery = z.strictObject({ ...filter, text: z.string().min(1).max(1000
 /** Statements of a few hundred bytes: an answer of a megabyte or so. */
 const STATEMENTS_A_PAGE = 2000
 const pageQuery = z.strictObject({ after: z.coerce.number().int().min(-1).default(-1) })
+const replayQuery = z.strictObject({ format: z.enum(['lines', 'asciicast']).default('lines') })
 const endBody = z.strictObject({ reason: z.string().min(1).max(500).default('ended by an operator') })
 
 export const sessionRoutes: readonly Route[] = [
@@ -48,10 +49,11 @@ export const sessionRoutes: readonly Route[] = [
     method: 'GET',
     path: '/sessions/:id/replay',
     may: 'proved',
-    input: z.object({ params: id }),
-    answer: async ({ caller, params, signal }, parts) => {
+    input: z.object({ params: id, query: replayQuery }),
+    answer: async ({ caller, params, query: { format }, signal }, parts) => {
       const session = await readable(caller, params.id, parts)
-      return { lines: parts.sessions.replay(session.id, signal) }
+      const lines = format === 'asciicast' ? parts.sessions.cast(session.id, signal) : parts.sessions.replay(session.id, signal)
+      return { lines }
     },
   }),
   route({
