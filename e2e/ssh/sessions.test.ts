@@ -230,7 +230,34 @@ describe.skipIf(lacks('ssh', 'sshd'))('sessions', () => {
     master.kill()
   })
 
-  it('passes 200 MB each way, whole, in flat memory, also to a slow reader', async () => {
+  it('keeps a slow stdout and a slow stderr apart, and whole', async () => {
+    const files = ['out', 'err', 'more'].map((name) => join(stage.server.directory, name))
+    const random = (file: string): string => `head -c 6000000 /dev/urandom | tee ${file}`
+    const [out = '', err = '', more = ''] = files
+    const child = spawn(program('ssh'), [
+      '-F',
+      stage.configFile,
+      'open@127.0.0.1',
+      `${random(out)}; ${random(err)} >&2; ${random(more)}`,
+    ])
+    const seen: { readonly out: Buffer[]; readonly err: Buffer[] } = { out: [], err: [] }
+    await wait(1_500)
+    child.stdout.on('data', (chunk: Buffer) => seen.out.push(chunk))
+    child.stderr.on('data', (chunk: Buffer) => seen.err.push(chunk))
+    expect(await new Promise((done) => child.once('close', done))).toBe(0)
+    expect(Buffer.concat(seen.out).equals(Buffer.concat([readFileSync(out), readFileSync(more)]))).toBe(true)
+    expect(Buffer.concat(seen.err).equals(readFileSync(err))).toBe(true)
+  })
+
+  it('ends a command whose output nobody reads any more', async () => {
+    const ssh = `${program('ssh')} -F ${stage.configFile} open@127.0.0.1`
+    const began = Date.now()
+    const result = await run('/bin/sh', ['-c', `${ssh} yes | (sleep 2; head -n 1)`])
+    expect(result.stdout).toBe('y\n')
+    expect(Date.now() - began).toBeLessThan(15_000)
+  })
+
+  it('passes 200 MB each way, whole, in flat memory, also to a slow reader', { timeout: 180_000 }, async () => {
     const memory = (): number =>
       Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${stage.gateway.pid()}/status`, 'utf8'))?.[1] ?? 0) / 1024
     const hash = createHash('sha256')

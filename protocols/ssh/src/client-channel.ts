@@ -3,6 +3,7 @@
 
 import type { Settled } from '@sallyport/core'
 import type { ServerChannel } from 'ssh2'
+import { forgetSent } from './library.js'
 import type { Served } from './served.js'
 import { deniedExit, failedExit } from './wording.js'
 import type { Content } from './content.js'
@@ -33,6 +34,13 @@ export class ClientChannel {
         resolve()
       }
       stream.once('close', close)
+      stream.once('unread', () => {
+        if (this.#closed) return
+        // As a command ends that writes into a pipe nobody reads.
+        stream.exit('PIPE', false, '')
+        stream.close()
+        close()
+      })
       served.socket.once('close', close)
       served.session.signal.addEventListener('abort', close, { once: true })
       if (served.session.signal.aborted || served.socket.destroyed) close()
@@ -111,6 +119,7 @@ export class ClientChannel {
     if (this.#closed) return undefined
     const { socket } = this.#served
     const target = to === 'out' ? this.stream : this.stream.stderr
+    if (to === 'err') forgetSent(this.stream)
     let taken: (() => void) | undefined
     target.write(bytes, () => taken?.())
     const waits: Promise<void>[] = []

@@ -106,7 +106,8 @@ class Run {
     const exit = await this.#over(far)
     if (this.#bulk && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
     await channel.end(exit ?? { code: failedExit })
-    if (exit === undefined) return 'the target ended it without an exit status'
+    if (exit === undefined)
+      return channel.closed ? 'the client stopped reading or went away' : 'the target ended it without an exit status'
     if ('signal' in exit) return `killed by signal ${exit.signal}`
     return exit.code === 0 ? undefined : `exit ${exit.code}`
   }

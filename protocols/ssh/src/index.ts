@@ -12,6 +12,7 @@ import { faultOf } from './command.js'
 import { Commands } from './commands.js'
 import { serveForwards } from './forward.js'
 import type { HostKey } from './host-key.js'
+import { identification, tellUnread } from './library.js'
 import { enter } from './login.js'
 import { Served } from './served.js'
 import { transcribe } from './transcribe.js'
@@ -71,7 +72,7 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
     {
       hostKeys: [shared.hostKey.privateKey],
       algorithms: algorithms(['ssh-ed25519']),
-      ident: 'Sallyport',
+      ident: identification,
       keepaliveInterval: 30_000,
       keepaliveCountMax: 3,
     },
@@ -81,6 +82,7 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
       connection.on('error', (error: Error) =>
         gate.log('info', 'ssh connection failed', { client: client.facts.address, reason: error.message }),
       )
+      if (!tellUnread(connection)) return bugIn(new Error('the SSH library is not as expected'), gate, client)
       void enterAndServe(connection, client, gate, shared, over.signal).catch((error: unknown) => bugIn(error, gate, client))
     },
   )
