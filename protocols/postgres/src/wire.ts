@@ -20,12 +20,12 @@ import {
 } from './messages.js'
 import { Names } from './names.js'
 import type { Answer, Definition, Question } from './question.js'
-import { afterCopy, Replies } from './replies.js'
+import { afterCopy, notRun, Replies } from './replies.js'
 import type { Expected, Run, Settling, Steps } from './replies.js'
 import { Responses } from './responses.js'
 
 /** Held whole, since they must be understood: the biggest text or set of bound values a client may send. */
-export const maxHeldBytes = 64 * 1024 * 1024
+const maxHeldBytes = 64 * 1024 * 1024
 /** PQ_SMALL_MESSAGE_LIMIT of the server (src/include/libpq/libpq.h). */
 const maxSmallBytes = 10_000
 /** COPY data passes in slices; PQ_LARGE_MESSAGE_LIMIT of the server. */
@@ -54,6 +54,8 @@ export class PostgresWire implements Wire<Question, Answer> {
   readonly #portals = new Names<Portal>()
   #segment = 0
   #asked: Continuation | undefined
+  /** Whether the open question is about a message of the client's, not about a response. */
+  #askedOfClient = false
   #heldForCancel = false
   /** Bytes of a COPY message that are still to come from the client. */
   #copyLeft = 0
@@ -79,6 +81,10 @@ export class PostgresWire implements Wire<Question, Answer> {
   /** Whether a cancel request would hit something at the server. */
   get running(): boolean {
     return this.#replies.running
+  }
+
+  get saidFatal(): boolean {
+    return this.#replies.saidFatal
   }
 
   get transactionStatus(): string {
@@ -124,7 +130,9 @@ export class PostgresWire implements Wire<Question, Answer> {
     const steps: Steps = []
     const go = this.#asked
     this.#asked = undefined
-    go?.(answer, steps)
+    // The server failed an earlier message of this segment while this one was held, so it would skip it.
+    if (this.#askedOfClient && this.#replies.skipping) this.#skipped(answer, steps)
+    else go?.(answer, steps)
     if (this.#responses.stopped) this.#fromUpstream(Buffer.alloc(0), steps)
     this.#advance(steps)
     return steps
@@ -165,6 +173,12 @@ export class PostgresWire implements Wire<Question, Answer> {
   #ask(question: Question, steps: Steps, then: Continuation): void {
     steps.push({ kind: 'judge', question })
     this.#asked = then
+    this.#askedOfClient = question.form !== 'rows'
+  }
+
+  #skipped(answer: Answer, steps: Steps): void {
+    if (answer.statement > 0)
+      steps.push({ kind: 'outcome', outcome: { statement: answer.statement, rows: 0, bytes: 0, error: notRun } })
   }
 
   /** Whether the newest message may make the server read what follows as COPY data: until its first reply nothing more is cut. */

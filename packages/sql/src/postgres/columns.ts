@@ -24,7 +24,7 @@ function touch(w: Walk, source: Source, name: string): boolean {
   return meaning !== undefined || source.open
 }
 
-export function touchAll(w: Walk, source: Source): void {
+function touchAll(w: Walk, source: Source): void {
   if (source.target) w.masking?.returnsWholeRow(source)
   for (const relation of source.relations) readEverything(w, relation)
   for (const meaning of source.columns.values()) w.effects.touch(meaning.touched)

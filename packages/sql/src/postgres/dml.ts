@@ -72,7 +72,7 @@ function aliased(scope: Scope, alias: string): void {
   scope.sources.push(relationSource(relations, { alias, named: false, target: true, byAliasOnly: true }))
 }
 
-export function returning(w: Walk, clause: ReturningClause | undefined, scope: Scope): Outputs {
+function returning(w: Walk, clause: ReturningClause | undefined, scope: Scope): Outputs {
   if (clause?.exprs === undefined) return noOutputs
   const renamed = (clause.options ?? []).flatMap((node) => textOf(tagged(node)?.body.value))
   for (const alias of ['old', 'new', ...renamed]) if (scope.aliased(alias).length === 0) aliased(scope, alias)

@@ -17,7 +17,7 @@ export interface Lineage {
   readonly unknowns: readonly Effect[]
 }
 
-export interface ReadView {
+interface ReadView {
   readonly effects: readonly Effect[]
   readonly outputs: Outputs
   readonly imprecise: boolean
