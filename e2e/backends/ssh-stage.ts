@@ -19,7 +19,7 @@ export interface SshStage {
   close(): Promise<void>
 }
 
-export const wrongHostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO3k2pbU4xv1JD7dCqVJ4CzF5aHfOtjkGhtvd0cn1Jc7'
+const wrongHostKey = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO3k2pbU4xv1JD7dCqVJ4CzF5aHfOtjkGhtvd0cn1Jc7'
 
 const rulesFor = (directory: string): string => `rules:
   - { name: no-trees, who: { kind: agent }, what: { kinds: [command], programs: [rm], args: ["-r*"] }, then: deny, reason: Removing trees is for people. }

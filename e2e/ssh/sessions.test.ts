@@ -217,6 +217,18 @@ describe.skipIf(lacks('ssh', 'sshd'))('sessions', () => {
     })
   })
 
+  it('`connect` and `run` bring the token and the host key', async () => {
+    const line = (await stage.gateway.cli(['ca', '--ssh'])).stdout.trim()
+    expect(readFileSync(join(stage.directory, 'known_hosts'), 'utf8')).toContain(line)
+    expect(await stage.gateway.cli(['connect', 'web', '--as', 'robot', '--', 'echo connected; exit 3'])).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('connected'),
+    })
+    const script = 'ssh -F "$SALLYPORT_SSH_CONFIG" web echo by-run'
+    expect((await stage.gateway.cli(['run', '--as', 'robot', '--', 'sh', '-c', script])).stdout).toContain('by-run')
+    expect(await stage.gateway.json('targets')).toEqual(expect.arrayContaining([expect.objectContaining({ name: 'web' })]))
+  })
+
   it('serves a hundred channels of one connection', async () => {
     const control = join(stage.directory, 'control')
     const master = spawn(program('ssh'), ['-F', stage.configFile, '-N', '-M', '-S', control, 'open@127.0.0.1'], { stdio: 'ignore' })

@@ -172,6 +172,8 @@ export interface CallingEnd {
 export interface ApiParts {
   readonly adminToken: Secret
   readonly authorityPem: string
+  /** The public key SSH clients know this gateway by: one line, as in known_hosts without the host. */
+  readonly sshHostKey: string
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
   readonly operatorGroups: () => readonly string[]

@@ -47,6 +47,7 @@ function fixture() {
   const parts: ApiParts = {
     adminToken: secret('admin-token'),
     authorityPem: 'PEM',
+    sshHostKey: 'ssh-ed25519 AAAA',
     hosts: ['gateway.example'],
     operatorGroups: () => ['operators'],
     prove: async (token) => {

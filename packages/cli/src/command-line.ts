@@ -70,9 +70,9 @@ function addGatewayCommands(program: Command, terminal: Terminal, done: Done): v
   command(program, 'status', 'how the running gateway does').action(async (options: { json?: true }) =>
     (await import('./commands/status.js')).statusCommand(options, terminal),
   )
-  command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM').action(async (options: { json?: true }) =>
-    (await import('./commands/ca.js')).caCommand(options, terminal),
-  )
+  command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM')
+    .option('--ssh', 'the host key that SSH clients pin, as in known_hosts without the host')
+    .action(async (options: { json?: true; ssh?: true }) => (await import('./commands/ca.js')).caCommand(options, terminal))
   command(program, 'seal', 'a secret from stdin, sealed for this installation: paste it into the configuration').action(
     async (options: { json?: true }) => (await import('./commands/seal.js')).sealCommand(options, terminal),
   )

@@ -64,7 +64,7 @@ export const adminPrograms = words(`
   apt apt-get aptitude yum dnf zypper apk pacman rpm snap flatpak hostname domainname dmesg quotaon setcap`)
 
 /** Run what a file, their input or an option tells them, so that they can be any program. */
-export const opaquePrograms = words(`
+const opaquePrograms = words(`
   sh bash dash ash zsh ksh ksh93 mksh yash fish csh tcsh rbash busybox toybox source .
   awk gawk mawk nawk perl ruby node nodejs deno bun php lua luajit tclsh wish expect R Rscript julia guile scheme java groovy scala
   python pypy ipython osascript pwsh powershell ed ex vi vim nvim view vimdiff nano pico emacs emacsclient joe mcedit less more most pg man

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 
 /** What a person looks at of a file; the rest is known by its hash. */
-export const contentCapBytes = 256 * 1024
+const contentCapBytes = 256 * 1024
 
 export class Content {
   readonly #hash = createHash('sha256')

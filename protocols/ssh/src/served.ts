@@ -1,7 +1,7 @@
 // One client's connection while it is served: what its channels share.
 
 import { Unreachable } from '@sallyport/core'
-import type { Asking, Effect, Gate, ReviewNotice, Ruling, Session, Statement, StatementKind } from '@sallyport/core'
+import type { Asking, Effect, Gate, Ruling, Session, Statement, StatementKind } from '@sallyport/core'
 import type { Client } from 'ssh2'
 import type { Duplex } from 'node:stream'
 import type { Commands } from './commands.js'
@@ -100,5 +100,3 @@ export class Served {
     return client
   }
 }
-
-export type Notify = (notice: ReviewNotice) => void

@@ -28,6 +28,7 @@ export interface NodeParts {
   readonly token: Secret
   readonly secret: Uint8Array
   readonly tls: { readonly authorityPem: string }
+  readonly sshHostKey: string
   readonly store: Store
   readonly recorder: LocalRecorder
   readonly definitions: KeptDefinitions
@@ -48,6 +49,7 @@ export function apiParts(parts: NodeParts): ApiParts {
   return {
     adminToken: parts.token,
     authorityPem: parts.tls.authorityPem,
+    sshHostKey: parts.sshHostKey,
     hosts: publicHost === undefined ? [] : [publicHost],
     operatorGroups: () => configuration.operators.groups,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),

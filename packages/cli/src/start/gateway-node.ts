@@ -99,11 +99,9 @@ async function build(building: Building): Promise<GatewayNode> {
   teardown.add('SQL reader', () => sql.stop())
   sql.warm()
 
+  const hostKey = openHostKey(join(home.directory, 'keys'))
   // Every protocol this gateway speaks.
-  const protocols: readonly Protocol[] = [
-    postgres({ sql, salt: ground.secret.toString('hex') }),
-    ssh({ sql, hostKey: openHostKey(join(building.home.directory, 'keys')) }),
-  ]
+  const protocols: readonly Protocol[] = [postgres({ sql, salt: ground.secret.toString('hex') }), ssh({ sql, hostKey })]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
@@ -111,7 +109,19 @@ async function build(building: Building): Promise<GatewayNode> {
 
   const listeners = await listenAll(building, gateway)
   const startedAt = new Date().toISOString()
-  const parts = { ...ground, ...rules, authenticator, reviews, sql, protocols, gateway, listeners, log, startedAt }
+  const parts = {
+    ...ground,
+    ...rules,
+    authenticator,
+    reviews,
+    sql,
+    protocols,
+    gateway,
+    listeners,
+    log,
+    startedAt,
+    sshHostKey: hostKey.publicKey,
+  }
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url
   return { url, definitions: rules.definitions, stop: () => teardown.run() }

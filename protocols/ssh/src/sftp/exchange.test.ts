@@ -55,14 +55,14 @@ const text = (value: string): Buffer => packet(0, value).subarray(5)
 describe('an SFTP exchange', () => {
   it('offers only the extensions that are understood', () => {
     const { exchange, seen } = stage()
-    exchange.fromClient(init)
+    void exchange.fromClient(init)
     exchange.fromUpstream(packet(kinds.version, 3, 'posix-rename@openssh.com', '1', 'evil@example.com', '1'))
     expect(seen.client[0]).toEqual(packet(kinds.version, 3, 'posix-rename@openssh.com', '1'))
   })
 
   it('holds an open until it is judged, and forwards it byte for byte', async () => {
     const { exchange, seen } = stage()
-    exchange.fromClient(init)
+    void exchange.fromClient(init)
     const request = open(1, '/etc/passwd', 1)
     const wait = exchange.fromClient(request)
     expect(seen.upstream).toHaveLength(1)
@@ -77,7 +77,7 @@ describe('an SFTP exchange', () => {
 
   it('answers a denied request itself, and nothing of it goes on', async () => {
     const { exchange, seen } = stage((asked) => asked.startsWith('write'))
-    exchange.fromClient(init)
+    void exchange.fromClient(init)
     await exchange.fromClient(open(7, '../../etc/x', 2))
     expect(seen.upstream).toHaveLength(1)
     expect(seen.client[0]).toEqual(status(7, statusCodes.permissionDenied, 'no'))
@@ -87,41 +87,41 @@ describe('an SFTP exchange', () => {
 
   it('knows a file by size and hash at its close, and records its content', async () => {
     const { exchange, seen } = stage()
-    exchange.fromClient(init)
+    void exchange.fromClient(init)
     await exchange.fromClient(open(1, '/a', 2))
     exchange.fromUpstream(packet(kinds.handle, 1, 'H'))
-    exchange.fromClient(raw(kinds.write, number(2), text('H'), long(0), text('hello ')))
-    exchange.fromClient(raw(kinds.write, number(3), text('H'), long(6), text('world')))
+    void exchange.fromClient(raw(kinds.write, number(2), text('H'), long(0), text('hello ')))
+    void exchange.fromClient(raw(kinds.write, number(3), text('H'), long(6), text('world')))
     exchange.fromUpstream(status(2, 0, ''))
     exchange.fromUpstream(status(3, 0, ''))
-    exchange.fromClient(packet(kinds.close, 4, 'H'))
+    void exchange.fromClient(packet(kinds.close, 4, 'H'))
     expect(seen.bytes).toEqual(['client:hello ', 'client:world'])
     expect(seen.marks).toContain(
       'content: /a written: 11 bytes, sha256 b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9',
     )
     expect(seen.outcomes).toMatchObject([{ statement: 1, bytes: 11 }])
     exchange.fromUpstream(status(4, 0, ''))
-    exchange.fromClient(packet(kinds.fstat, 5, 'H'))
+    void exchange.fromClient(packet(kinds.fstat, 5, 'H'))
     expect(seen.client.at(-1)).toEqual(status(5, statusCodes.failure, 'no such handle'))
   })
 
   it('claims no hash of what was not read in order', async () => {
     const { exchange, seen } = stage()
-    exchange.fromClient(init)
+    void exchange.fromClient(init)
     await exchange.fromClient(open(1, '/a', 1))
     exchange.fromUpstream(packet(kinds.handle, 1, 'H'))
-    exchange.fromClient(raw(kinds.read, number(2), text('H'), long(5), number(5)))
+    void exchange.fromClient(raw(kinds.read, number(2), text('H'), long(5), number(5)))
     exchange.fromUpstream(packet(kinds.data, 2, 'world'))
-    exchange.fromClient(packet(kinds.close, 3, 'H'))
+    void exchange.fromClient(packet(kinds.close, 3, 'H'))
     expect(seen.marks.at(-1)).toMatch(/not in order/)
   })
 
   it('denies what it does not know, and ends what breaks the protocol', async () => {
     const { exchange, seen } = stage()
     expect(() => exchange.fromClient(open(1, '/a', 1))).toThrow(Malformed)
-    exchange.fromClient(init)
-    exchange.fromClient(packet(99, 1))
-    exchange.fromClient(packet(kinds.extended, 2, 'evil@example.com', '/etc'))
+    void exchange.fromClient(init)
+    void exchange.fromClient(packet(99, 1))
+    void exchange.fromClient(packet(kinds.extended, 2, 'evil@example.com', '/etc'))
     expect(seen.client.map((each) => each.readUInt32BE(9))).toEqual([statusCodes.unsupported, statusCodes.unsupported])
     expect(() => exchange.fromUpstream(status(42, 0, ''))).toThrow(Malformed)
     await exchange.fromClient(open(5, '/a', 1))
@@ -156,7 +156,7 @@ describe('the decoders', () => {
       const size = Buffer.alloc(4)
       size.writeUInt32BE(random(10) === 0 ? random(2 ** 24) : body.length)
       try {
-        exchange.fromClient(init)
+        void exchange.fromClient(init)
         for (const each of new Cutter('client').push(Buffer.concat([size, body]))) await exchange.fromClient(each)
         for (const each of new Cutter('upstream').push(Buffer.concat([size, body]))) exchange.fromUpstream(each)
       } catch (error) {

@@ -92,8 +92,8 @@ export class Fields {
   #at: number
 
   /** Behind length and type. */
-  constructor(packet: Buffer, end: End, at = 5) {
-    this.#bytes = packet
+  constructor(bytes: Buffer, end: End, at = 5) {
+    this.#bytes = bytes
     this.#end = end
     this.#at = at
   }

@@ -41,7 +41,7 @@ export type Request =
   | { readonly kind: 'init' }
   | { readonly kind: 'unknown'; readonly id: number }
 
-export interface Opened {
+interface Opened {
   readonly path: string
   readonly directory: boolean
 }
