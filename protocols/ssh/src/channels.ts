@@ -24,10 +24,15 @@ export function serveChannels(connection: Connection, served: Served): void {
 function serveSession(session: LibrarySession, served: Served): void {
   const asked = new Asked(session)
   const run = (work: Promise<void>): void => void work.catch(served.bug)
-  session.on('exec', (accept, _reject, { command }) => run(runCommand(served, accept(), asked, command)))
-  session.on('shell', (accept) => run(runCommand(served, accept(), asked, undefined)))
+  /** The channel's own end is only told once all of its input was read; one that waits for people has not. */
+  const opened = (stream: ServerChannel): ServerChannel => {
+    session.once('close', () => stream.emit('gone'))
+    return stream
+  }
+  session.on('exec', (accept, _reject, { command }) => run(runCommand(served, opened(accept()), asked, command)))
+  session.on('shell', (accept) => run(runCommand(served, opened(accept()), asked, undefined)))
   session.on('subsystem', (accept, _reject, { name }) => {
-    const stream: ServerChannel = accept()
+    const stream = opened(accept())
     run(name === 'sftp' ? runSftp(served, stream) : refuse(served, stream, name))
   })
 }

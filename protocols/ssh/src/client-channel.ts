@@ -31,9 +31,12 @@ export class ClientChannel {
     this.#gone = new Promise((resolve) => {
       const close = (): void => {
         this.#closed = true
+        forget()
         resolve()
       }
+      let forget = (): void => {}
       stream.once('close', close)
+      stream.once('gone', close)
       stream.once('unread', () => {
         if (this.#closed) return
         // As a command ends that writes into a pipe nobody reads.
@@ -41,9 +44,7 @@ export class ClientChannel {
         stream.close()
         close()
       })
-      served.socket.once('close', close)
-      served.session.signal.addEventListener('abort', close, { once: true })
-      if (served.session.signal.aborted || served.socket.destroyed) close()
+      forget = served.whenOver(close)
     })
   }
 

@@ -65,9 +65,11 @@ async function reach(served: Served, open: Open): Promise<FarChannel | undefined
 }
 
 /** Both ways until both are over. The bytes of a tunnel are not read and not recorded: the statement says where it went. */
-function joined(near: ServerChannel, far: FarChannel, { session, socket }: Served): Promise<void> {
+function joined(near: ServerChannel, far: FarChannel, served: Served): Promise<void> {
   return new Promise((resolve) => {
+    let forget = (): void => {}
     const end = (): void => {
+      forget()
       near.close()
       far.close()
       resolve()
@@ -76,8 +78,7 @@ function joined(near: ServerChannel, far: FarChannel, { session, socket }: Serve
       stream.on('error', () => {})
       stream.once('close', end)
     }
-    socket.once('close', end)
-    session.signal.addEventListener('abort', end, { once: true })
+    forget = served.whenOver(end)
     near.pipe(far)
     far.pipe(near)
   })

@@ -37,6 +37,9 @@ export class Served {
   readonly bug: (error: unknown) => void
   /** The target, dialled once for all channels. */
   readonly upstream: Promise<Client>
+  /** Told once when the client or the session is gone; each forgets itself when it is over before that. */
+  readonly #endings = new Set<() => void>()
+  #over = false
   #statements = 0
   #channels = 0
   #open = 0
@@ -51,6 +54,25 @@ export class Served {
       this.gate.log('warn', 'login at the target failed', { session: this.session.id, target: this.session.target.name, reason })
     })
     this.upstream.catch(() => {})
+    const over = (): void => this.#end()
+    // As many as there are channels wait for it to drain.
+    this.socket.setMaxListeners(0)
+    this.socket.once('close', over)
+    this.session.signal.addEventListener('abort', over, { once: true })
+    if (this.socket.destroyed || this.session.signal.aborted) over()
+  }
+
+  /** Calls when the client or the session is gone, at once where they are; answers with how to be forgotten. */
+  whenOver(act: () => void): () => void {
+    if (this.#over) act()
+    else this.#endings.add(act)
+    return () => this.#endings.delete(act)
+  }
+
+  #end(): void {
+    this.#over = true
+    for (const act of this.#endings) act()
+    this.#endings.clear()
   }
 
   /** A number for a channel: its streams are recorded as twice that, and that plus one for stderr. */
