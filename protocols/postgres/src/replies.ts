@@ -274,6 +274,11 @@ export class Replies {
 /** Raised before any row is read; their texts quote names of the statement, not values: syntax, unknown or ambiguous column, unknown function, types. */
 const namesOnly = new Set(['42601', '42702', '42703', '42803', '42804', '42883'])
 
+export function runOf(answer: Answer): Run {
+  const rowsUpTo = answer.ruling.kind === 'deny' ? undefined : answer.ruling.rowsUpTo
+  return { statement: answer.statement, sent: 0, counted: 0, bytes: 0, rowsUpTo: rowsUpTo ?? Number.POSITIVE_INFINITY }
+}
+
 /** A simple Query may hold several COPYs, and is over only at its ReadyForQuery. */
 export function afterCopy(entry: Expected): 'no' | 'possible' {
   return entry.kind === 'query' ? 'possible' : 'no'
