@@ -15,6 +15,7 @@ export interface Gateway {
   readonly host: string
   /** The port Postgres clients connect to. */
   readonly port: number
+  readonly sshPort: number
   readonly consoleAddress: string
   readonly pid: () => number
   /** Everything the gateway has printed, both streams. */
@@ -57,6 +58,7 @@ const logLimit = 8_000_000
 
 const listeners = `listen:
   - { protocol: postgres, address: 127.0.0.1:0 }
+  - { protocol: ssh, address: 127.0.0.1:0 }
 console: { address: 127.0.0.1:0 }
 `
 
@@ -92,6 +94,9 @@ export async function startGateway(configuration: string, options: GatewayOption
     },
     get port() {
       return Number(address('postgres').slice(address('postgres').lastIndexOf(':') + 1))
+    },
+    get sshPort() {
+      return Number(address('ssh').slice(address('ssh').lastIndexOf(':') + 1))
     },
     get consoleAddress() {
       return address('console')

@@ -11,7 +11,22 @@ export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)))
 /** The unprivileged user that servers run as where the tests run as root: PostgreSQL refuses to run as root. */
 export const serverUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
-const programNames = ['psql', 'pgbench', 'pgbouncer', 'openssl', 'chromium'] as const
+const programNames = [
+  'psql',
+  'pgbench',
+  'pgbouncer',
+  'openssl',
+  'chromium',
+  'ssh',
+  'sshd',
+  'ssh-keygen',
+  'sftp',
+  'scp',
+  'sftp-server',
+  'rsync',
+  'git',
+  'python3',
+] as const
 export type ProgramName = (typeof programNames)[number]
 
 function findCheckout(from: string): string {
@@ -47,6 +62,7 @@ export function findProgram(name: ProgramName): string | undefined {
     ...(process.env['PATH'] ?? '').split(delimiter),
     '/usr/sbin',
     '/usr/local/sbin',
+    '/usr/lib/openssh',
   ]
   return directories.map((directory) => resolve(directory, name)).find(isExecutable)
 }

@@ -194,6 +194,8 @@ export interface ApiParts {
   /** The built console's directory; absent: there are no pages, only the API. */
   readonly site?: string
   readonly authorityPem: string
+  /** The public key SSH clients know this gateway by: one line, as in known_hosts without the host. */
+  readonly sshHostKey: string
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
   readonly operatorGroups: () => readonly string[]
@@ -210,6 +212,8 @@ export interface ApiParts {
     statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
     search(text: string, filter: SearchFilter): Promise<readonly FoundStatement[]>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
+    /** As a terminal showed it: lines of an asciicast version 2. Throws Denied where the session's protocol has no terminals. */
+    cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

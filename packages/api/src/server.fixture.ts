@@ -55,6 +55,7 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
     adminToken: secret('admin-token'),
     cookieKey: Buffer.alloc(32, 1),
     authorityPem: 'PEM',
+    sshHostKey: 'ssh-ed25519 AAAA',
     hosts: ['gateway.example'],
     operatorGroups: () => ['operators'],
     prove: async (token) => {
@@ -84,6 +85,9 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
       search: async (text, filter) => {
         did.push(['search', text, filter])
         return []
+      },
+      cast: async function* () {
+        yield { version: 2, width: 80, height: 24 }
       },
       replay: async function* () {
         yield { at: 1, from: 'client', text: 'select 1' }

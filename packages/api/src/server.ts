@@ -127,6 +127,7 @@ function addOpenRoutes(app: FastifyInstance, parts: ApiParts): void {
       if (!/^[a-z0-9]{1,32}$/.test(id)) return refuse(reply, problem(404, 'not-found', 'there is nothing here'))
       return reply.type('text/plain; charset=utf-8').send(REVIEW_HINT(id))
     })
+  app.get('/api/v1/ssh-host-key', async (_request, reply) => reply.type('text/plain').send(`${parts.sshHostKey}\n`))
   app.get('/api/v1/authority', async (_request, reply) => reply.type('application/x-pem-file').send(parts.authorityPem))
 }
 

@@ -70,9 +70,9 @@ function addGatewayCommands(program: Command, terminal: Terminal, done: Done): v
   command(program, 'status', 'how the running gateway does').action(async (options: { json?: true }) =>
     (await import('./commands/status.js')).statusCommand(options, terminal),
   )
-  command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM').action(async (options: { json?: true }) =>
-    (await import('./commands/ca.js')).caCommand(options, terminal),
-  )
+  command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM')
+    .option('--ssh', 'the host key that SSH clients pin, as in known_hosts without the host')
+    .action(async (options: { json?: true; ssh?: true }) => (await import('./commands/ca.js')).caCommand(options, terminal))
   command(program, 'seal', 'a secret from stdin, sealed for this installation: paste it into the configuration').action(
     async (options: { json?: true }) => (await import('./commands/seal.js')).sealCommand(options, terminal),
   )
@@ -180,9 +180,10 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
   command(program, 'replay <session>', 'what was asked, ruled and answered, in its time')
     .option('--speed <factor>', 'so many times as fast; absent: as it was on a terminal, else at once', factor)
     .option('--instant', 'without waiting')
-    .addOption(new Option('--format <format>').choices(['text', 'json']).default('text'))
-    .action(async (session: string, options: { speed?: number; instant?: true; format: 'text' | 'json'; json?: true }) =>
-      (await import('./commands/replay.js')).replayCommand(session, options, terminal),
+    .addOption(new Option('--format <format>').choices(['text', 'json', 'asciicast']).default('text'))
+    .action(
+      async (session: string, options: { speed?: number; instant?: true; format: 'text' | 'json' | 'asciicast'; json?: true }) =>
+        (await import('./commands/replay.js')).replayCommand(session, options, terminal),
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
     .option('--all', 'every session (as without SESSION)')

@@ -13,7 +13,7 @@ const hints: Readonly<Record<Denial['cause'], string>> = {
   rule: 'The connection goes on; ask whoever writes the rules if this should be allowed.',
   default: 'This target denies what no rule allows; ask for a rule that allows it.',
   'not-understood':
-    'Write it as plain SQL that can be understood, or ask for the function to be vouched for under trust.functions.',
+    'Write it plainly, so that what it does can be told before it runs; for SQL, ask for the function to be vouched for under trust.functions.',
   'not-maskable': 'Leave the masked columns out, or select them plainly.',
   'review-denied': 'A reviewer said no; talk to them before trying again.',
   'review-expired': 'Nobody answered in time; run it again to ask again.',

@@ -3,7 +3,7 @@
 import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js'
 import type { Frame, Line, Outcome, Side } from './frame.js'
 import type { Mask, Ruling } from './ruling.js'
-import type { Effect, Statement } from './statement.js'
+import type { Effect, Statement, StatementKind } from './statement.js'
 import type { Target, Upstream } from './target.js'
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
@@ -27,6 +27,8 @@ export interface Asking {
   readonly phase?: 'prepare' | 'run'
   /** The protocol itself refuses the statement with this reason, whatever the rules say. */
   readonly refusal?: string
+  /** Off unless a rule allows it: where no rule matches, the statement is denied with this reason, even on a target that allows by default. */
+  readonly needsRule?: string
   /** The client withdrew (cancelled, hung up): the review is closed and the statement denied as `review-withdrawn`. */
   readonly signal?: AbortSignal
   readonly onWait?: (notice: ReviewNotice) => void
@@ -89,6 +91,8 @@ export interface ClientConnection {
 
 /** What a text would do, as far as it can be told without running it. */
 export interface Understood {
+  /** Absent: a query. */
+  readonly kind?: StatementKind
   readonly text: string
   readonly effects: readonly Effect[]
   /** It is refused whatever the rules say. */
@@ -107,6 +111,8 @@ export interface Protocol {
   /** The life of one connection; resolves when it is over. Throws nothing but bugs. */
   serve(client: ClientConnection, gate: Gate): Promise<void>
   transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line>
+  /** What a terminal showed, as asciicast version 2: a header, then events. Absent: this protocol has no terminals. */
+  cast?(frames: AsyncIterable<Frame>): AsyncIterable<object>
   /** For asking what the rules would say of a text that nobody has sent. Never rejects for a target that does not answer. */
   understand(text: string, reach: Reach): Promise<Understood>
 }

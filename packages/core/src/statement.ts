@@ -15,7 +15,20 @@ export interface Effect {
   readonly columns?: readonly string[]
   /** For update and delete: whether a WHERE clause narrows it by more than a constant. */
   readonly bounded?: boolean
+  /** The program that is started, by its base name; `object` is what was written. Parts that cannot be known read `\ufffd`. */
+  readonly program?: string
+  /** The program's arguments as written. */
+  readonly args?: readonly string[]
+  /** Its short options one by one, in plain spelling: `-r` and `-f` for `-fr` or `--recursive --force`. */
+  readonly options?: readonly string[]
+  /** The program runs code that is not known, so it could start any program and touch any file. */
+  readonly opaque?: true
+  /** The file that is touched: an absolute path, or `~/...` below the login's home. Parts that cannot be known read `\ufffd`. */
+  readonly file?: string
 }
+
+/** Stands for the parts of a program, an argument or a path that are only known when they run. Where it was written, it is not known either. */
+export const unknownText = '\ufffd'
 
 export type StatementKind = 'connect' | 'query' | 'command' | 'shell' | 'file' | 'tunnel' | 'request'
 

@@ -123,7 +123,8 @@ export class LiveSession implements Session {
 
   judge(statement: Statement, asking: Asking = {}): Settled<Ruling> {
     if (this.signal.aborted) return sessionEnded
-    const verdict = asking.refusal === undefined ? this.#evaluate(statement, asking.rows) : refused(asking.refusal)
+    const verdict =
+      asking.refusal === undefined ? needing(asking.needsRule, this.#evaluate(statement, asking.rows)) : refused(asking.refusal)
     const allowed = verdict.kind === 'review' ? verdict.then : verdict
     if (allowed.kind !== 'mask') return this.#rule(statement, verdict, undefined, asking)
     const traced = asking.trace === undefined ? cannotMask : asking.trace(allowed.masks)
@@ -248,6 +249,12 @@ const sessionEnded: Denial = { kind: 'deny', cause: 'session-ended', rule: null,
 const cannotMask: Traced = { kind: 'untraceable', reason: 'this kind of statement cannot be masked' }
 
 const refused = (reason: string): Denial => ({ kind: 'deny', cause: 'not-understood', rule: null, reason })
+
+/** What no rule allows stays off where it must be allowed by one. */
+function needing(reason: string | undefined, verdict: Verdict): Verdict {
+  if (reason === undefined || verdict.kind !== 'allow' || verdict.rule !== null) return verdict
+  return { kind: 'deny', cause: 'default', rule: null, reason }
+}
 
 function sameMasks(one: Allowed, two: Allowed): boolean {
   const listed = (allowed: Allowed): string =>

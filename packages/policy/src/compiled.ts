@@ -7,7 +7,7 @@ import { durationMs } from './duration.js'
 import { compileExpression } from './expression.js'
 import type { Effect, Statement, StatementKind } from '@sallyport/core'
 import type { Condition, Scope } from './condition.js'
-import type { EffectCriterion } from './criteria.js'
+import type { EffectCriterion } from './criterion.js'
 import type { Expression } from './expression.js'
 import type { Rule } from './schema.js'
 import type { Certainty } from './unsure.js'
@@ -60,9 +60,13 @@ export function isConditional(compiledRule: CompiledRule): boolean {
   return compiledRule.text !== undefined || compiledRule.when !== undefined
 }
 
+const rowless: readonly StatementKind[] = ['command', 'shell', 'file', 'tunnel']
+
 export function matchEffects(compiledRule: CompiledRule, effects: readonly Effect[], kind: StatementKind): Match | undefined {
   const { rule, kinds, criteria } = compiledRule
   if (kinds !== undefined && !kinds.includes(kind)) return undefined
+  // Rows are of queries; a protocol that has none could not count them.
+  if (compiledRule.rowsOver !== undefined && rowless.includes(kind)) return undefined
   if (criteria.length === 0) {
     return { compiled: compiledRule, certainty: 'yes', effect: undefined, doubt: undefined, columns: [], covers: new Set(effects) }
   }

@@ -36,6 +36,9 @@ interface EffectInScope {
   readonly object: string
   readonly columns: readonly string[]
   readonly bounded: boolean
+  readonly program: string
+  readonly args: readonly string[]
+  readonly file: string
 }
 
 /** true, false, or what went wrong. Never throws, not even where the scope cannot be made. */
@@ -90,6 +93,9 @@ export function scopeOf(identity: Identity, target: Target, statement: Statement
         object: effect.object,
         columns: effect.columns ?? [],
         bounded: effect.bounded ?? true,
+        program: effect.program ?? '',
+        args: effect.args ?? [],
+        file: effect.file ?? '',
       })),
     },
     now: {
@@ -106,7 +112,16 @@ function declare(): Environment {
   return new Environment({ unlistedVariablesAreDyn: false, limits })
     .registerType({
       name: 'Effect',
-      schema: { access: 'string', verb: 'string', object: 'string', columns: 'list<string>', bounded: 'bool' },
+      schema: {
+        access: 'string',
+        verb: 'string',
+        object: 'string',
+        columns: 'list<string>',
+        bounded: 'bool',
+        program: 'string',
+        args: 'list<string>',
+        file: 'string',
+      },
     })
     .registerType({
       name: 'Statement',

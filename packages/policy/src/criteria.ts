@@ -1,17 +1,12 @@
 // The criteria of `what` that look at one effect. All that a rule names must hold for the same effect.
 
 import { matchesAnyName } from '@sallyport/core'
-import { matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
+import { matchesAnyPartly, matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
+import { isOfShell, shellCriteria } from './shell-criteria.js'
 import type { Effect, StatementKind } from '@sallyport/core'
+import type { EffectCriterion } from './criterion.js'
 import type { Certainty } from './unsure.js'
 import type { Rule, What } from './schema.js'
-
-export interface EffectCriterion {
-  readonly key: keyof What
-  /** The criterion in words: `verbs [update, delete]`. */
-  readonly says: string
-  holds(effect: Effect, kind: StatementKind): Certainty
-}
 
 /**
  * Criteria of protocols whose statements do not exist yet, and the kinds of statement they will look into. On any other kind they
@@ -19,9 +14,6 @@ export interface EffectCriterion {
  * restricts whatever it could apply to, and allows nothing.
  */
 const laterCriteria = [
-  { key: 'programs', kinds: ['command', 'shell'] },
-  { key: 'args', kinds: ['command', 'shell'] },
-  { key: 'files', kinds: ['command', 'shell', 'file'] },
   { key: 'methods', kinds: ['request'] },
   { key: 'paths', kinds: ['request'] },
   { key: 'fields', kinds: ['request'] },
@@ -45,13 +37,18 @@ export function effectCriteria(what: What | undefined, then: Then): readonly Eff
     criteria.push({ key: 'verbs', says: list('verbs', verbs), holds: doubtful((effect) => matchesAnyName(lower, effect.verb)) })
   }
   if (objects !== undefined) {
-    const holds = doubtful((effect) => matchesAnyUnsureName(objects, effect.object))
+    const doubt = doubtful((effect) => matchesAnyUnsureName(objects, effect.object))
+    const holds = (effect: Effect): Certainty =>
+      isOfShell(effect) && effect.opaque !== true ? matchesAnyPartly(objects, effect.object) : doubt(effect)
     criteria.push({ key: 'objects', says: list('objects', objects), holds })
   }
-  if (columns !== undefined) criteria.push({ key: 'columns', says: list('columns', columns), holds: columnsHold(columns, then) })
-  if (bounded !== undefined) {
-    criteria.push({ key: 'bounded', says: `bounded ${bounded}`, holds: doubtful((effect) => effect.bounded === bounded) })
+  if (columns !== undefined) {
+    criteria.push({ key: 'columns', says: list('columns', columns), holds: ofSql(columnsHold(columns, then)) })
   }
+  if (bounded !== undefined) {
+    criteria.push({ key: 'bounded', says: `bounded ${bounded}`, holds: ofSql(doubtful((effect) => effect.bounded === bounded)) })
+  }
+  criteria.push(...shellCriteria(what, then))
   for (const { key, kinds } of laterCriteria) {
     const values = what[key]
     if (values === undefined) continue
@@ -74,6 +71,11 @@ export function certaintyOf(criteria: readonly EffectCriterion[], effect: Effect
 
 export function anyColumn(patterns: readonly string[], effect: Effect): readonly string[] {
   return (effect.columns ?? []).filter((column) => matchesAnyUnsureName(patterns, column) !== 'no')
+}
+
+/** Columns and bounds are of SQL; a program or a file has none. */
+function ofSql(holds: EffectCriterion['holds']): EffectCriterion['holds'] {
+  return (effect, kind) => (isOfShell(effect) ? 'no' : holds(effect, kind))
 }
 
 /** An effect that was not understood could be anything. */

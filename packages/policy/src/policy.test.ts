@@ -105,7 +105,7 @@ describe('each criterion', () => {
       true,
     ],
     ['programs, in a query', deny({ programs: ['rm'] }), [wipe, unparsed], {}, false],
-    ['programs, in a command', deny({ programs: ['rm'] }), [ids], { statement: { kind: 'command' } }, true],
+    ['programs, SQL in a command', deny({ programs: ['rm'] }), [ids], { statement: { kind: 'command' } }, false],
     ['nothing touched, effect named', deny({ access: ['read', 'write', 'schema', 'admin', 'unknown'] }), [], {}, false],
     ['nothing touched, no effect named', { name: 'r', then: 'deny' }, [], {}, true],
   ])('%s', (_, rule, effects, more, matches) => {

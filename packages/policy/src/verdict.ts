@@ -75,6 +75,7 @@ function notUnderstood(rule: string, effect: Effect | undefined, reason: string,
 
 /** `delete on shop.orders`, `call of shop.total`. */
 export function inWords(effect: Effect): string {
+  if (effect.verb === 'run') return `running ${effect.object === '' ? 'a program that cannot be told' : effect.object}`
   const verb = effect.verb === '' ? 'something' : effect.verb
   if (effect.object === '') return verb
   const object = effect.object.startsWith('?.') ? `${effect.object.slice(2)} (in a schema that cannot be told)` : effect.object

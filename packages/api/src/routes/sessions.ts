@@ -31,7 +31,7 @@ const searchQuery = z
     'before and beforeStatement go together',
   )
 /** `from`: microseconds since the Unix epoch, as in the lines themselves. */
-const replayQuery = z.strictObject({ from: number.default(0) })
+const replayQuery = z.strictObject({ from: number.default(0), format: z.enum(['lines', 'asciicast']).default('lines') })
 /** Statements of a few hundred bytes: an answer of a megabyte or so. */
 const STATEMENTS_A_PAGE = 2000
 const pageQuery = z.strictObject({
@@ -72,6 +72,7 @@ export const sessionRoutes: readonly Route[] = [
     input: z.object({ params: id, query: replayQuery }),
     answer: async ({ caller, params, query, signal }, parts) => {
       const session = await readable(caller, params.id, parts)
+      if (query.format === 'asciicast') return { lines: parts.sessions.cast(session.id, signal) }
       return { lines: since(query.from, parts.sessions.replay(session.id, signal)) }
     },
   }),

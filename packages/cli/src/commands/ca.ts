@@ -4,7 +4,11 @@ import { openClient } from '../client/gateway-client.js'
 import { printJson } from '../output/terminal.js'
 import type { Terminal } from '../output/terminal.js'
 
-export async function caCommand(options: { readonly json?: true }, terminal: Terminal): Promise<void> {
+export async function caCommand(options: { readonly json?: true; readonly ssh?: true }, terminal: Terminal): Promise<void> {
+  if (options.ssh === true) {
+    const hostKey = (await openClient(terminal.env).text('/ssh-host-key')).trim()
+    return options.json === true ? printJson(terminal, { hostKey }) : terminal.out(hostKey)
+  }
   const certificate = await openClient(terminal.env).text('/authority')
   if (options.json === true) printJson(terminal, { certificate })
   else terminal.out(certificate)

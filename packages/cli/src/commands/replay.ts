@@ -9,7 +9,7 @@ import type { Terminal } from '../output/terminal.js'
 interface ReplayOptions {
   readonly speed?: number
   readonly instant?: true
-  readonly format: 'text' | 'json'
+  readonly format: 'text' | 'json' | 'asciicast'
   readonly json?: true
 }
 
@@ -17,10 +17,15 @@ interface ReplayOptions {
 const LONGEST_PAUSE_MS = 3000
 
 export async function replayCommand(session: string, options: ReplayOptions, terminal: Terminal): Promise<void> {
+  const path = `/sessions/${encodeURIComponent(session)}/replay`
+  if (options.format === 'asciicast') {
+    for await (const line of openClient(terminal.env).lines<object>(`${path}?format=asciicast`)) terminal.out(JSON.stringify(line))
+    return
+  }
   const asJson = options.json === true || options.format === 'json'
   const waits = options.instant !== true && (options.speed !== undefined || (terminal.isTty && !asJson))
   let before: number | undefined
-  for await (const line of openClient(terminal.env).lines<ReplayedLine>(`/sessions/${encodeURIComponent(session)}/replay`)) {
+  for await (const line of openClient(terminal.env).lines<ReplayedLine>(path)) {
     if (waits && before !== undefined)
       await sleep(Math.min(LONGEST_PAUSE_MS, Math.max(0, (line.at - before) / 1000 / (options.speed ?? 1))))
     before = line.at

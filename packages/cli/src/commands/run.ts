@@ -10,6 +10,7 @@ import type { Secret } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import type { GatewayClient } from '../client/gateway-client.js'
 import type { Terminal } from '../output/terminal.js'
+import { sshEnvironment } from './ssh-environment.js'
 
 interface Credentials {
   readonly name: string
@@ -37,7 +38,11 @@ export async function connectCommand(
         'unknown-target',
         `${credentials.name} may reach no target ${target}; \`sallyport targets\` lists what is there`,
       )
-    return withEnvironment([found], target, credentials, terminal, (environment) => execute('psql', args, environment, terminal))
+    return withEnvironment([found], target, credentials, terminal, (environment) => {
+      const sshConfig = environment['SALLYPORT_SSH_CONFIG']
+      if (found.protocol !== 'ssh') return execute('psql', args, environment, terminal)
+      return execute('ssh', ['-F', sshConfig ?? '/dev/null', found.name, ...args], environment, terminal)
+    })
   })
 }
 
@@ -101,12 +106,14 @@ async function withEnvironment(
   try {
     const authority = join(directory, 'authority.crt')
     writeFileSync(authority, await credentials.client.text('/authority'))
+    const ssh = sshEnvironment(targets, credentials.name, (await credentials.client.text('/ssh-host-key')).trim(), directory)
     return await use({
       ...withoutOurs(terminal.env),
       SALLYPORT_URL: credentials.client.url,
       SALLYPORT_TOKEN: credentials.token.reveal(),
       SALLYPORT_CA: authority,
       SALLYPORT_TARGETS: targets.map((target) => target.name).join(','),
+      ...ssh?.variables,
       ...(endpoint === undefined || endpoint === null
         ? {}
         : {

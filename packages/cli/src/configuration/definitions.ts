@@ -9,10 +9,11 @@ export function identitiesOf(definitions: WrittenDefinitions): readonly Identity
 }
 
 export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
-  return definitions.targets.map(({ credential: _credential, database, tlsAuthorities, ...rest }) => ({
+  return definitions.targets.map(({ credential: _credential, database, tlsAuthorities, hostKey, ...rest }) => ({
     ...rest,
     ...(database === undefined ? {} : { database }),
     ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
+    ...(hostKey === undefined ? {} : { hostKey }),
   }))
 }
 

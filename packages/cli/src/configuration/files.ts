@@ -28,14 +28,15 @@ export function resolveDefinitions(definitions: WrittenDefinitions, directory: s
 
 function resolveTarget(target: WrittenTarget, index: number, directory: string): Resolved<WrittenTarget> {
   const problems: Problem[] = []
-  const { password } = target.credential
   const credential = { ...target.credential }
-  if (password.file !== undefined) {
-    const file = resolve(directory, password.file)
-    const path = ['targets', index, 'credential', 'password', 'file']
+  for (const part of ['password', 'privateKey', 'passphrase'] as const) {
+    const written = target.credential[part]?.file
+    if (written === undefined) continue
+    const file = resolve(directory, written)
+    const path = ['targets', index, 'credential', part, 'file']
     const unreadable = unreadableReason(file)
     if (unreadable !== undefined) problems.push({ path, message: `${file}: ${unreadable}` })
-    credential.password = { file }
+    credential[part] = { file }
   }
   if (target.tlsAuthorities === undefined) return { value: { ...target, credential }, problems }
   const authorities = readAuthorities(target.tlsAuthorities, directory)

@@ -35,7 +35,7 @@ const address = (least: number) =>
   }, `not an address; write host:port with a port from ${least} to 65535, an IPv6 host in brackets`)
 
 const listenerSchema = z.strictObject({
-  protocol: z.enum(['auto', 'postgres']),
+  protocol: z.enum(['auto', 'postgres', 'ssh']),
   address: address(0),
 })
 
@@ -100,20 +100,51 @@ const secretSourceSchema = z
     error: 'a secret has one source; write exactly one of env, file, sealed, vault',
   })
 
-const targetSchema = z.strictObject({
-  name: targetName,
-  protocol: z.enum(['postgres']),
-  address: address(1),
-  database: z.string().min(1).max(63).optional(),
-  databases: z.array(pattern).max(256).default([]),
-  tls: z.enum(['off', 'require', 'verify']).default('verify'),
-  tlsAuthorities: z.string().min(1).optional(),
-  credential: z.strictObject({ username: z.string().min(1).max(63), password: secretSourceSchema }),
-  labels: z.record(z.string().min(1).max(63), z.string().max(256)).default({}),
-  durability: z.enum(['process', 'disk', 'database']).default('process'),
-  default: z.enum(['allow', 'deny']).default('allow'),
-  trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
-})
+/** One line of an OpenSSH .pub file or of known_hosts without its host. */
+const PUBLIC_KEY = /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]+(?: .*)?$/
+
+const username = z.string().min(1).max(63)
+
+const credentialSchema = z
+  .strictObject({
+    username,
+    password: secretSourceSchema.optional(),
+    privateKey: secretSourceSchema.optional(),
+    passphrase: secretSourceSchema.optional(),
+  })
+  .refine((credential) => (credential.password === undefined) !== (credential.privateKey === undefined), {
+    error: 'a credential has one proof; write password, or privateKey (ssh)',
+  })
+
+const targetSchema = z
+  .strictObject({
+    name: targetName,
+    protocol: z.enum(['postgres', 'ssh']),
+    address: address(1),
+    database: z.string().min(1).max(63).optional(),
+    databases: z.array(pattern).max(256).default([]),
+    tls: z.enum(['off', 'require', 'verify']).default('verify'),
+    tlsAuthorities: z.string().min(1).optional(),
+    credential: credentialSchema,
+    /** The key the target must show (ssh). */
+    hostKey: z.string().regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host').optional(),
+    labels: z.record(z.string().min(1).max(63), z.string().max(256)).default({}),
+    durability: z.enum(['process', 'disk', 'database']).default('process'),
+    default: z.enum(['allow', 'deny']).default('allow'),
+    trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
+  })
+  .superRefine((target, context) => {
+    const fault = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message })
+    if (target.protocol === 'ssh') {
+      if (target.hostKey === undefined)
+        fault(['hostKey'], 'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA..."')
+      if (target.database !== undefined) fault(['database'], 'an ssh target has no database; leave it out')
+    } else {
+      if (target.hostKey !== undefined) fault(['hostKey'], `hostKey is of ssh targets; ${target.protocol} has tls`)
+      if (target.credential.privateKey !== undefined)
+        fault(['credential', 'privateKey'], 'a private key is for ssh targets; write password')
+    }
+  })
 
 /** What may change while the gateway runs: kept in the store as revisions. */
 const definitionsShape = {

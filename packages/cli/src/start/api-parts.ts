@@ -31,6 +31,7 @@ export interface NodeParts {
   readonly token: Secret
   readonly secret: Uint8Array
   readonly tls: { readonly authorityPem: string }
+  readonly sshHostKey: string
   readonly store: Store
   readonly recorder: LocalRecorder
   readonly definitions: KeptDefinitions
@@ -54,6 +55,7 @@ export function apiParts(parts: NodeParts): ApiParts {
     cookieKey: new Uint8Array(hkdfSync('sha256', parts.secret, '', 'sallyport console cookies', 32)),
     ...(site === undefined ? {} : { site }),
     authorityPem: parts.tls.authorityPem,
+    sshHostKey: parts.sshHostKey,
     hosts: publicHost === undefined ? [] : [publicHost],
     operatorGroups: () => configuration.operators.groups,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),

@@ -49,8 +49,8 @@ export async function explanationOf(
   target: Target,
   understood: Understood,
 ): Promise<Explained> {
-  const { text, effects, refusal, namesKnown, trace } = understood
-  const statement: Statement = { id: 1, kind: 'query', text, parameters: [], effects, held: true }
+  const { kind = 'query', text, effects, refusal, namesKnown, trace } = understood
+  const statement: Statement = { id: 1, kind, text, parameters: [], effects, held: true }
   const { verdict, rules } = current.policy.explain(identity, target, statement, { nowMs: Date.now() })
   const refused = { kind: 'deny', cause: 'not-understood', rule: null, reason: refusal ?? '' } as const
   return {

@@ -1,6 +1,7 @@
 // One gateway node, built in the order in which it must be: home, database, store, recorder, vault, identity, policy, reviews,
 // listeners, API. What was built is taken down in the opposite order, also where building stops half way.
 
+import { join } from 'node:path'
 import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
@@ -11,6 +12,7 @@ import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
 import { openSqlReader } from '@sallyport/sql'
+import { openHostKey, ssh } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
 import { openVault } from '@sallyport/vault'
@@ -97,8 +99,9 @@ async function build(building: Building): Promise<GatewayNode> {
   teardown.add('SQL reader', () => sql.stop())
   sql.warm()
 
+  const hostKey = openHostKey(join(home.directory, 'keys'))
   // Every protocol this gateway speaks.
-  const protocols: readonly Protocol[] = [postgres({ sql, salt: ground.secret.toString('hex') })]
+  const protocols: readonly Protocol[] = [postgres({ sql, salt: ground.secret.toString('hex') }), ssh({ sql, hostKey })]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
@@ -106,7 +109,19 @@ async function build(building: Building): Promise<GatewayNode> {
 
   const listeners = await listenAll(building, gateway)
   const startedAt = new Date().toISOString()
-  const parts = { ...ground, ...rules, authenticator, reviews, sql, protocols, gateway, listeners, log, startedAt }
+  const parts = {
+    ...ground,
+    ...rules,
+    authenticator,
+    reviews,
+    sql,
+    protocols,
+    gateway,
+    listeners,
+    log,
+    startedAt,
+    sshHostKey: hostKey.publicKey,
+  }
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url
   return { url, definitions: rules.definitions, stop: () => teardown.run() }

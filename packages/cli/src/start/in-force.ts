@@ -6,7 +6,7 @@ import { compilePolicy, isGranted } from '@sallyport/policy'
 import type { Policy } from '@sallyport/policy'
 import type { CredentialSource } from '@sallyport/vault'
 import { identitiesOf, targetsOf } from '../configuration/definitions.js'
-import type { WrittenDefinitions } from '../configuration/schema.js'
+import type { WrittenDefinitions, WrittenTarget } from '../configuration/schema.js'
 
 export interface InForce {
   readonly revision: number
@@ -31,7 +31,7 @@ export interface InForceParts {
 export function inForce(revision: number, written: WrittenDefinitions, parts: InForceParts): InForce {
   const policy = compilePolicy(written.rules)
   const identities = new Map(identitiesOf(written).map((identity) => [identity.name, identity]))
-  const credentials = new Map(written.targets.map((target) => [target.name, target.credential]))
+  const credentials = new Map(written.targets.map((target) => [target.name, sourceOf(target)]))
   const current = (identity: Identity): Identity | undefined => {
     const known = identities.get(identity.name)
     if (known === undefined) return parts.providers ? identity : undefined
@@ -52,6 +52,13 @@ export function inForce(revision: number, written: WrittenDefinitions, parts: In
     judgeFor: (identity, target) => policy.judgeFor(current(identity) ?? identity, target),
     credentialFor: (target) => parts.credentialFor(credentials.get(target.name)),
   }
+}
+
+/** A credential has one proof: the schema says so, and so does what it becomes. */
+function sourceOf({ credential }: WrittenTarget): CredentialSource | undefined {
+  const { username, password, privateKey, passphrase } = credential
+  if (password !== undefined) return { username, password }
+  return privateKey === undefined ? undefined : { username, privateKey, passphrase }
 }
 
 /** What is in force where the definitions cannot be understood: nobody may reach anything. */

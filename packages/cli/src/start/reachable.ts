@@ -46,6 +46,7 @@ function connectionString(
   endpoint: { readonly host: string; readonly port: number },
   identity: Identity | undefined,
 ): string {
+  if (target.protocol === 'ssh') return `ssh -p ${endpoint.port} ${identity?.name ?? 'IDENTITY'}:${target.name}@${endpoint.host}`
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
   const user = identity === undefined ? 'IDENTITY' : encodeURIComponent(identity.name)
   return `postgresql://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`

@@ -40,6 +40,7 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
       return store.sessions.search(text, { ...filter, ...(mine === undefined ? {} : { identity: mine }) })
     },
     replay: (id, signal) => replayed(parts, id, signal),
+    cast: (id, signal) => asCast(parts, id, signal),
     end,
   }
 }
@@ -80,14 +81,30 @@ async function summaryOf(store: Store, id: string): Promise<SessionSummary | und
 
 const isoTime = (microseconds: number): string => new Date(microseconds / 1000).toISOString()
 
-async function* replayed({ store, recorder, protocols, log }: RecordParts, id: string, signal: AbortSignal): AsyncGenerator<Line> {
+async function* replayed(parts: RecordParts, id: string, signal: AbortSignal): AsyncGenerator<Line> {
+  const protocol = await protocolOf(parts, id)
+  yield* until(signal, protocol.transcribe(replay(id, parts.store.frames)))
+}
+
+async function* asCast(parts: RecordParts, id: string, signal: AbortSignal): AsyncGenerator<object> {
+  const protocol = await protocolOf(parts, id)
+  const lines = protocol.cast?.(replay(id, parts.store.frames))
+  if (lines === undefined) throw new Denied('no-terminal', `session ${id} had no terminal; replay it as text or json`)
+  yield* until(signal, lines)
+}
+
+async function protocolOf({ store, recorder, protocols, log }: RecordParts, id: string): Promise<Protocol> {
   await shippedSoon({ recorder, log })
   const found = await store.frames.session(id)
   if (found === undefined) throw new Denied('not-found', `there is no session ${id}`)
   const protocol = protocols.find(({ name }) => name === found.facts.protocol)
   if (protocol === undefined)
     throw new Misconfigured('unknown-protocol', `session ${id} spoke ${found.facts.protocol}, which this version does not`)
-  for await (const line of protocol.transcribe(replay(id, store.frames))) {
+  return protocol
+}
+
+async function* until<T>(signal: AbortSignal, lines: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const line of lines) {
     if (signal.aborted) return
     yield line
   }

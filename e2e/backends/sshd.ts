@@ -1,0 +1,96 @@
+// A real OpenSSH server on loopback, run by whoever runs the tests, with a directory of its own to work in.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { freePort } from './postgres.js'
+import { findProgram, program, runChecked } from './programs.js'
+import { waitFor } from './psql.js'
+
+export interface SshServer {
+  readonly port: number
+  readonly username: string
+  /** The server's public key, without comment. */
+  readonly hostKey: string
+  /** The private key that logs in. */
+  readonly keyFile: string
+  /** Scratch room that commands run on the server may use. */
+  readonly directory: string
+  readonly log: () => string
+  stop(): Promise<void>
+}
+
+/** A new key pair; answers with the public line, without comment. */
+export async function makeKey(file: string): Promise<string> {
+  await runChecked(program('ssh-keygen'), ['-q', '-t', 'ed25519', '-N', '', '-f', file])
+  return readFileSync(`${file}.pub`, 'utf8').split(' ').slice(0, 2).join(' ').trim()
+}
+
+export async function startSshd(): Promise<SshServer> {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-e2e-sshd-')))
+  chmodSync(directory, 0o755)
+  const hostKey = await makeKey(join(directory, 'host_key'))
+  const authorized = await makeKey(join(directory, 'stored_key'))
+  writeFileSync(join(directory, 'authorized_keys'), `${authorized}\n`, { mode: 0o600 })
+  const port = await freePort()
+  const sftp = findProgram('sftp-server') ?? 'internal-sftp'
+  writeFileSync(
+    join(directory, 'sshd_config'),
+    `Port ${port}
+ListenAddress 127.0.0.1
+HostKey ${directory}/host_key
+PidFile none
+AuthorizedKeysFile ${directory}/authorized_keys
+StrictModes no
+UsePAM no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+MaxSessions 300
+MaxStartups 200
+AcceptEnv LANG LC_* TRACEPARENT GIT_PROTOCOL SECRET
+Subsystem sftp ${sftp}
+LogLevel VERBOSE
+`,
+  )
+  // Its directory for separated privileges must be there where it runs as root.
+  if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 })
+  const child = spawn(program('sshd'), ['-D', '-e', '-f', join(directory, 'sshd_config')], { stdio: ['ignore', 'ignore', 'pipe'] })
+  let said = ''
+  child.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-1_000_000)))
+  await waitFor(
+    () => accepts(port),
+    10_000,
+    () => `sshd to listen; it said:\n${said}`,
+  )
+  return {
+    port,
+    username: userInfo().username,
+    hostKey,
+    keyFile: join(directory, 'stored_key'),
+    directory,
+    log: () => said,
+    stop: () => stop(child, directory),
+  }
+}
+
+function accepts(port: number): Promise<true | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(undefined))
+  })
+}
+
+async function stop(child: ChildProcess, directory: string): Promise<void> {
+  if (child.exitCode === null) {
+    const gone = new Promise((done) => child.once('exit', done))
+    child.kill('SIGTERM')
+    await gone
+  }
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+}

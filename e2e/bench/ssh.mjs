@@ -1,0 +1,1 @@
+await import('../dist/bench/ssh-main.js')

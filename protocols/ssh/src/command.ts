@@ -1,0 +1,206 @@
+// A command or a shell: understood, judged and held before it starts, then joined to the target's.
+
+import { unknownText } from '@sallyport/core'
+import type { Effect } from '@sallyport/core'
+import type { ClientChannel as FarChannel, Client, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
+import type { Asked, Terminal } from './asked.js'
+import { ClientChannel } from './client-channel.js'
+import type { Exit } from './client-channel.js'
+import { Content } from './content.js'
+import { EchoedInput } from './echo.js'
+import { HeldInput } from './input.js'
+import type { Answered, Served } from './served.js'
+import { failedExit, wordError, wordNotice, wordStatementDenial } from './wording.js'
+
+/** A shell can start any program and touch any file. */
+const anything: readonly Effect[] = [
+  { access: 'unknown', verb: 'shell', object: '', program: unknownText, args: [unknownText], opaque: true },
+]
+
+/** Nothing of a command's input is shown to the caller; the record keeps this much of it. */
+const inputCapBytes = 1024 * 1024
+/** MAX_ARG_STRLEN of Linux: sshd hands the command to a shell as one argument. */
+const maxCommandCharacters = 131_072
+
+/** `command` undefined: an interactive shell. */
+export async function runCommand(served: Served, stream: ServerChannel, asked: Asked, command: string | undefined): Promise<void> {
+  const input = new HeldInput(stream)
+  const understood = command === undefined ? { effects: anything, transfer: undefined } : await served.commands.understand(command)
+  const channel = new ClientChannel(stream, served, understood.transfer === undefined ? undefined : new Content())
+  const run = new Run(served, channel, input, asked, understood.transfer !== undefined)
+  try {
+    const answered = await run.ask(command, understood.effects)
+    if (answered === undefined) return
+    await run.start(command, answered)
+  } catch (error) {
+    input.drop()
+    if (!channel.closed) await channel.fail(wordError(error, served.session.id))
+    if (!(error instanceof Error && 'fault' in error)) served.bug(error)
+  }
+}
+
+class Run {
+  readonly #served: Served
+  readonly #channel: ClientChannel
+  readonly #input: HeldInput
+  readonly #asked: Asked
+  readonly #bulk: boolean
+
+  constructor(served: Served, channel: ClientChannel, input: HeldInput, asked: Asked, bulk: boolean) {
+    this.#served = served
+    this.#channel = channel
+    this.#input = input
+    this.#asked = asked
+    this.#bulk = bulk
+  }
+
+  /** Undefined: it must not start, and the client was told why. */
+  async ask(command: string | undefined, effects: readonly Effect[]): Promise<Answered | undefined> {
+    const gone = new AbortController()
+    void this.#channel.gone.then(() => gone.abort())
+    const refusal = command === undefined ? undefined : faultOf(command)
+    const answered = await this.#served.judge(
+      {
+        kind: command === undefined ? 'shell' : 'command',
+        text: command ?? 'interactive shell',
+        effects,
+        provenance: this.#asked.env.get('TRACEPARENT'),
+      },
+      {
+        signal: gone.signal,
+        onWait: (notice) => void this.#channel.say(wordNotice(notice)),
+        ...(refusal === undefined ? {} : { refusal }),
+      },
+    )
+    const { ruling, statement } = answered
+    if (ruling.kind === 'allow') return answered
+    this.#input.drop()
+    if (ruling.kind === 'deny') await this.#channel.refuse(wordStatementDenial(ruling, this.#served.session.id, statement))
+    else await this.#channel.fail(wordError(new Error('a mask was ruled for what cannot be masked')))
+    return undefined
+  }
+
+  async start(command: string | undefined, { statement }: Answered): Promise<void> {
+    const client = await this.#served.reach()
+    if (this.#channel.closed) return this.#input.drop()
+    const began = performance.now()
+    const far = await open(client, command, this.#asked)
+    const error = await this.#join(far)
+    const { session } = this.#served
+    if (session.signal.aborted) return
+    const outcome = { statement, rows: 0, bytes: this.#channel.sentBytes, durationMs: performance.now() - began }
+    session.outcome(error === undefined ? outcome : { ...outcome, error })
+  }
+
+  /** Joins both ends until the command is over; answers with how it failed. */
+  async #join(far: FarChannel): Promise<string | undefined> {
+    const { session } = this.#served
+    const channel = this.#channel
+    const echoed = this.#asked.terminal === undefined ? undefined : new EchoedInput()
+    this.#watchTerminal(far)
+    const sent = this.#sendInput(far, echoed)
+    pump(far, 'out', channel, (bytes) => {
+      for (const line of echoed?.printed(bytes) ?? []) session.record('client', line, channel.number * 2)
+    })
+    pump(far.stderr, 'err', channel)
+    const exit = await this.#over(far)
+    if (this.#bulk && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
+    await channel.end(exit ?? { code: failedExit })
+    if (exit === undefined)
+      return channel.closed ? 'the client stopped reading or went away' : 'the target ended it without an exit status'
+    if ('signal' in exit) return `killed by signal ${exit.signal}`
+    return exit.code === 0 ? undefined : `exit ${exit.code}`
+  }
+
+  #sendInput(far: FarChannel, echoed: EchoedInput | undefined): Content {
+    const { session } = this.#served
+    const content = new Content(inputCapBytes)
+    this.#input.release({
+      write: (bytes) => {
+        if (this.#channel.closed) return true
+        if (echoed === undefined) {
+          const kept = content.take(bytes)
+          if (kept.length > 0) session.record('client', kept, this.#channel.number * 2)
+        } else echoed.typed(bytes)
+        return far.write(bytes)
+      },
+      end: () => far.end(),
+    })
+    far.on('drain', () => this.#input.resume())
+    return content
+  }
+
+  #watchTerminal(far: FarChannel): void {
+    const { session } = this.#served
+    const number = this.#channel.number * 2
+    const { terminal } = this.#asked
+    if (terminal !== undefined) session.mark('terminal', `${terminal.columns}x${terminal.rows} ${terminal.term}`, number)
+    this.#asked.onResize = ({ rows, columns, height, width }: Terminal) => {
+      if (this.#channel.closed) return
+      session.mark('resize', `${columns}x${rows}`, number)
+      far.setWindow(rows, columns, height, width)
+    }
+    this.#asked.onSignal = (name) => {
+      if (!this.#channel.closed) far.signal(name)
+    }
+  }
+
+  /** Resolves with the exit when the target has closed the channel and all of it was read; ends the target's end when the client goes. */
+  #over(far: FarChannel): Promise<Exit | undefined> {
+    let exit: Exit | undefined
+    far.on('exit', (code: number | null, signal?: string, dumped?: boolean, description?: string) => {
+      exit =
+        code === null
+          ? { signal: (signal ?? 'TERM').replace(/^SIG/, ''), dumped: dumped ?? false, description: description ?? '' }
+          : { code }
+    })
+    return new Promise((resolve) => {
+      far.once('close', () => resolve(exit))
+      void this.#channel.gone.then(() => {
+        far.close()
+        far.resume()
+        far.stderr.resume()
+        resolve(exit)
+      })
+    })
+  }
+}
+
+/** Everything that comes, in order, no faster than the client takes it. */
+function pump(from: NodeJS.ReadableStream, to: 'out' | 'err', channel: ClientChannel, seen?: (bytes: Buffer) => void): void {
+  from.on('error', () => {})
+  from.on('data', (bytes: Buffer) => {
+    if (channel.closed) return
+    seen?.(bytes)
+    const wait = channel.send(to, bytes)
+    if (wait === undefined) return
+    from.pause()
+    void Promise.resolve(wait).then(() => from.resume())
+  })
+}
+
+/** What can be said of a command before it is understood. */
+export function faultOf(command: string): string | undefined {
+  if (command.length > maxCommandCharacters) return `a command may have ${maxCommandCharacters} characters at most`
+  // What is judged must be what runs, byte for byte.
+  if (command.includes(unknownText) || command.includes('\0')) return 'the command is not valid UTF-8'
+  return undefined
+}
+
+function open(client: Client, command: string | undefined, asked: Asked): Promise<FarChannel> {
+  const env = Object.fromEntries(asked.env)
+  const pty = asked.terminal === undefined ? undefined : ptyOf(asked.terminal)
+  return new Promise((resolve, reject) => {
+    const opened = (error: Error | undefined, far: FarChannel): void => {
+      if (error === undefined) resolve(far)
+      else reject(new Error('the target refused the channel', { cause: error }))
+    }
+    const options: ExecOptions = pty === undefined ? { env } : { env, pty }
+    if (command === undefined) client.shell(pty ?? false, { env }, opened)
+    else client.exec(command, options, opened)
+  })
+}
+
+function ptyOf({ term, columns, rows, width, height, modes }: Terminal): PseudoTtyOptions {
+  return { term, cols: columns, rows, width, height, ...(modes === undefined ? {} : { modes }) }
+}

@@ -1,0 +1,179 @@
+// SSH: let the client in, admit, log in at the target, serve the channels. The library cuts the bytes; what they mean is decided here.
+
+import { Denied } from '@sallyport/core'
+import type { ClientConnection, Gate, Protocol, Session, Traced } from '@sallyport/core'
+import type { SqlReader } from '@sallyport/sql'
+import ssh2 from 'ssh2'
+import type { Connection, Server } from 'ssh2'
+import { algorithms } from './algorithms.js'
+import { cast } from './cast.js'
+import { refuseChannels, serveChannels } from './channels.js'
+import { faultOf } from './command.js'
+import { Commands } from './commands.js'
+import { serveForwards } from './forward.js'
+import type { HostKey } from './host-key.js'
+import { identification, tellUnread } from './library.js'
+import { enter } from './login.js'
+import { Served } from './served.js'
+import { transcribe } from './transcribe.js'
+
+export { openHostKey } from './host-key.js'
+export type { HostKey } from './host-key.js'
+
+export interface SshOptions {
+  readonly sql: SqlReader
+  /** The key by which clients know this gateway. */
+  readonly hostKey: HostKey
+}
+
+/** RFC 4253, section 4.2: the version exchange begins with these bytes. */
+const opening = Buffer.from('SSH-')
+/** How long the library may take to say goodbye. */
+const goodbyeMs = 1_000
+
+export function ssh(options: SshOptions): Protocol {
+  const commands = new Commands(options.sql)
+  return {
+    name: 'ssh',
+    speaksFirst: false,
+    recognises: (first) => {
+      const seen = Buffer.from(first).subarray(0, opening.length)
+      if (!seen.equals(opening.subarray(0, seen.length))) return 'no'
+      return seen.length === opening.length ? 'yes' : 'more'
+    },
+    serve: (client, gate) => serve(client, gate, { ...options, commands }),
+    transcribe,
+    cast,
+    understand: async (text) => {
+      const { effects } = await commands.understand(text)
+      const refusal = faultOf(text)
+      return { kind: 'command', text, effects, namesKnown: true, trace: unmaskable, ...(refusal === undefined ? {} : { refusal }) }
+    },
+  }
+}
+
+const unmaskable = (): Traced => ({ kind: 'untraceable', reason: 'what a command prints has no columns' })
+
+interface Shared extends SshOptions {
+  readonly commands: Commands
+}
+
+async function serve(client: ClientConnection, gate: Gate, shared: Shared): Promise<void> {
+  const { stream } = client
+  const over = new AbortController()
+  const closed = new Promise<void>((resolve) => {
+    stream.once('close', () => {
+      over.abort()
+      resolve()
+    })
+  })
+  const late = setTimeout(() => stream.destroy(), gate.limits.loginMs)
+  const server = new ssh2.Server(
+    {
+      hostKeys: [shared.hostKey.privateKey],
+      algorithms: algorithms(['ssh-ed25519']),
+      ident: identification,
+      keepaliveInterval: 30_000,
+      keepaliveCountMax: 3,
+    },
+    (connection) => {
+      clearTimeout(late)
+      // A broken peer, a failed key exchange, a reset: the socket's end is what counts.
+      connection.on('error', (error: Error) =>
+        gate.log('info', 'ssh connection failed', { client: client.facts.address, reason: error.message }),
+      )
+      if (!tellUnread(connection)) return bugIn(new Error('the SSH library is not as expected'), gate, client)
+      void enterAndServe(connection, client, gate, shared, over.signal).catch((error: unknown) => bugIn(error, gate, client))
+    },
+  )
+  inject(server, stream)
+  await closed
+  clearTimeout(late)
+}
+
+/** The library's types know sockets only; it takes any Duplex. */
+function inject(server: Server, stream: ClientConnection['stream']): void {
+  server.injectSocket(stream as Parameters<Server['injectSocket']>[0])
+}
+
+function bugIn(error: unknown, gate: Gate, client: ClientConnection, session?: string): void {
+  const stack = error instanceof Error ? error.stack : String(error)
+  gate.log('error', 'bug: an ssh connection failed in an unexpected way', { client: client.facts.address, session, stack })
+  client.stream.destroy()
+}
+
+async function enterAndServe(
+  connection: Connection,
+  client: ClientConnection,
+  gate: Gate,
+  shared: Shared,
+  over: AbortSignal,
+): Promise<void> {
+  const entered = await enter(connection, client.facts, gate, over)
+  if (entered === undefined) return
+  if ('refusal' in entered) {
+    refuseChannels(connection, entered.refusal)
+    hangUpLater(connection, client, gate.limits.loginMs)
+    return
+  }
+  await serveSession(entered.session, connection, client, gate, shared, over)
+}
+
+/** A client that may not in has heard why; nothing else keeps it here. */
+function hangUpLater(connection: Connection, client: ClientConnection, withinMs: number): void {
+  const timer = setTimeout(() => {
+    connection.end()
+    client.stream.destroy()
+  }, withinMs)
+  client.stream.once('close', () => clearTimeout(timer))
+}
+
+async function serveSession(
+  session: Session,
+  connection: Connection,
+  client: ClientConnection,
+  gate: Gate,
+  shared: Shared,
+  over: AbortSignal,
+): Promise<void> {
+  let outcome = 'closed'
+  const bug = (error: unknown): void => {
+    outcome = 'gateway fault'
+    bugIn(error, gate, client, session.id)
+  }
+  const served = new Served({ session, gate, socket: client.stream, commands: shared.commands, bug })
+  const end = (): void => {
+    if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
+    connection.end()
+    setTimeout(() => client.stream.destroy(), goodbyeMs).unref()
+  }
+  session.signal.addEventListener('abort', end, { once: true })
+  if (session.signal.aborted) end()
+  serveChannels(connection, served)
+  serveForwards(connection, served)
+  const idle = watchIdle(served, connection, gate.limits.idleMs)
+  await new Promise<void>((resolve) => {
+    over.addEventListener('abort', () => resolve(), { once: true })
+    if (over.aborted) resolve()
+  })
+  clearInterval(idle)
+  session.signal.removeEventListener('abort', end)
+  await session.close(outcome)
+  await served.upstream.then(
+    (target) => target.end(),
+    () => {},
+  )
+}
+
+/** A connection without an open channel is idle (a ControlMaster that nobody uses any more). */
+function watchIdle(served: Served, connection: Connection, idleMs: number): NodeJS.Timeout | undefined {
+  if (idleMs === 0) return undefined
+  let idleSince = Date.now()
+  return setInterval(
+    () => {
+      if (served.busy) idleSince = Date.now()
+      else if (Date.now() - idleSince >= idleMs) connection.end()
+    },
+    Math.min(idleMs, 10_000),
+  ).unref()
+}
