@@ -48,5 +48,6 @@ function connectionString(
 ): string {
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
   const user = identity === undefined ? 'IDENTITY' : encodeURIComponent(identity.name)
-  return `postgresql://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`
+  const scheme = target.protocol === 'mysql' ? 'mysql' : 'postgresql'
+  return `${scheme}://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`
 }
