@@ -15,6 +15,9 @@ export interface Gateway {
   readonly host: string
   /** The port Postgres clients connect to. */
   readonly port: number
+  /** The ports for MySQL clients, and for all. */
+  readonly mysqlPort: number
+  readonly autoPort: number
   readonly consoleAddress: string
   readonly pid: () => number
   /** Everything the gateway has printed, both streams. */
@@ -55,6 +58,8 @@ const logLimit = 8_000_000
 
 const listeners = `listen:
   - { protocol: postgres, address: 127.0.0.1:0 }
+  - { protocol: mysql, address: 127.0.0.1:0 }
+  - { protocol: auto, address: 127.0.0.1:0 }
 console: { address: 127.0.0.1:0 }
 `
 
@@ -91,6 +96,12 @@ export async function startGateway(configuration: string, options: GatewayOption
     get port() {
       return Number(address('postgres').slice(address('postgres').lastIndexOf(':') + 1))
     },
+    get mysqlPort() {
+      return portOf(address('mysql'))
+    },
+    get autoPort() {
+      return portOf(address('auto'))
+    },
     get consoleAddress() {
       return address('console')
     },
@@ -118,6 +129,8 @@ export async function startGateway(configuration: string, options: GatewayOption
   }
   return gateway
 }
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
 async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {
   const child = spawn(process.execPath, [entry, 'start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })

@@ -50,11 +50,11 @@ function multiply(scalar: bigint, point: Point): Point {
 }
 
 function littleEndian(bytes: Buffer): bigint {
-  return BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`)
+  return BigInt(`0x${Buffer.from(bytes.toReversed()).toString('hex')}`)
 }
 
 function encode(value: bigint): Buffer {
-  return Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse()
+  return Buffer.from(Buffer.from(value.toString(16).padStart(64, '0'), 'hex').toReversed())
 }
 
 function encodePoint([x, y, z]: Point): Buffer {

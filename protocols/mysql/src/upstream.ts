@@ -145,6 +145,7 @@ class Login {
         case reply.moreAuth:
           await this.#more(plugin, packet.subarray(1), password, nonce)
           break
+        case undefined:
         default:
           throw new Malformed('upstream', 'unexpected-packet', 'a packet does not belong into a login')
       }

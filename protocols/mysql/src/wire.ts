@@ -249,6 +249,7 @@ export class MysqlWire implements Wire<Question, Answer> {
         return this.#close(payload, steps)
       case command.stmtSendLongData:
         return this.#longData(payload)
+      case undefined:
       default:
         return this.#ask({ form: 'command', name: nameOf(payload[0]) }, steps, (answer, out) => this.#deny(answer, count, out))
     }

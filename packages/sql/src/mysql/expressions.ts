@@ -226,7 +226,7 @@ class Expression {
     const parts = [cursor.isSignAhead(1, '.') ? cursor.nameAfterDot() : cursor.name()]
     if (cursor.isSign('(')) return this.#call(undefined, (parts[0] as string).toUpperCase())
     while (parts.length < 3 && cursor.sign('.')) parts.push(cursor.nameAfterDot())
-    if (parts.length === 2 && cursor.isSign('(')) return this.#call(parts[0] as string, parts[1] as string)
+    if (parts.length === 2 && cursor.isSign('(')) return this.#call(parts[0], parts[1] as string)
     this.#term.columns += 1
     this.#grammar.reading.columns.push({ parts, block: this.#block, start })
   }

@@ -7,13 +7,16 @@ import type { Rewriting } from '../understanding.js'
 import { columnsOf } from './catalog.js'
 import type { MysqlTable } from './catalog.js'
 import { NotUnderstood } from './cursor.js'
-import { LexFault } from './lexer.js'
+import { decode, LexFault } from './lexer.js'
 import type { Token } from './lexer.js'
 import type { TableReference } from './reading.js'
 import type { Statement } from './statement.js'
 import { maskedSql, quotedName, strictest } from './transforms.js'
 import { parseText } from './understand.js'
 import type { MysqlContext } from './understand.js'
+
+/** An alias may have 256 characters. */
+const maxNameCharacters = 200
 
 class Untraceable extends Error {}
 
@@ -74,10 +77,11 @@ class Masking {
       if (statement.kind === 'write' || statement.changesCatalog === true || statement.done.length > 0) return []
     }
     if (reading.marks.has('outfile')) throw new Untraceable('a file on the server would hold it')
-    return [
+    const edits = [
       ...reading.tables.flatMap((reference) => this.#replaced(reference, tokens, bytes, salt)),
       ...this.#unqualified(statement, tokens),
     ]
+    return [...edits, ...namesKept(statement, edits, tokens, bytes)]
   }
 
   /** Statements that write, define or move rows cannot be masked: none of their masked columns may be read. */
@@ -203,14 +207,28 @@ class Masking {
   }
 }
 
+/** A select item without a name is called by its own text: it keeps that of the caller, and never shows what was put into it. */
+function namesKept({ reading }: Statement, edits: readonly Edit[], tokens: readonly Token[], bytes: string): Edit[] {
+  return reading.items
+    .filter(
+      ({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.start < edit.end),
+    )
+    .map(({ start, end }) => {
+      const text = decode(bytes.slice((tokens[start] as Token).start, (tokens[end - 1] as Token).end))
+      const name = [...text.replaceAll(/[\0-\x1f]/g, ' ')].slice(0, maxNameCharacters).join('').trim()
+      return { start: end, end, text: ` AS ${quotedName(name)}` }
+    })
+}
+
 function applied(bytes: string, edits: readonly Edit[], tokens: readonly Token[]): string {
   const parts: string[] = []
   let before = 0
-  for (const edit of [...edits].sort((a, b) => a.start - b.start)) {
-    const start = (tokens[edit.start] as Token).start
-    if (start < before) throw new Untraceable('parts to be masked overlap')
-    parts.push(bytes.slice(before, start), edit.text)
-    before = (tokens[edit.end - 1] as Token).end
+  // What is put in after a token comes before what replaces the next one, and after what replaces the token itself.
+  for (const { start, end, text } of [...edits].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    const from = start === end ? (tokens[start - 1] as Token).end : (tokens[start] as Token).start
+    if (from < before) throw new Untraceable('parts to be masked overlap')
+    parts.push(bytes.slice(before, from), text)
+    before = start === end ? from : (tokens[end - 1] as Token).end
   }
   return [...parts, bytes.slice(before)].join('')
 }

@@ -194,12 +194,14 @@ export function readItems(grammar: Grammar, block: Block): void {
     if (cursor.isSign('*')) {
       cursor.at += 1
       reading.columns.push({ parts: [...qualifier, '*'], block, start })
+      reading.items.push({ block, start, end: cursor.at, named: true })
     } else {
       cursor.at = start
       grammar.expression(block)
-      cursor.alias(true)
+      const expressionEnd = cursor.at
+      const named = cursor.alias(true) !== undefined
+      reading.items.push({ block, start, end: expressionEnd, named })
     }
-    reading.items.push({ block, start, end: cursor.at })
   } while (cursor.sign(','))
 }
 
@@ -324,7 +326,7 @@ export function readTable(grammar: Grammar, common: CommonNames, block: Block): 
   const start = cursor.at
   const first = cursor.isSignAhead(1, '.') ? cursor.nameAfterDot() : cursor.name()
   const second = cursor.sign('.') ? cursor.nameAfterDot() : undefined
-  if (cursor.isSign('.', '(')) cursor.fail()
+  if (cursor.isSign('.')) cursor.fail()
   const partition = cursor.isWord('PARTITION') && cursor.isSignAhead(1, '(')
   if (partition) {
     cursor.at += 1

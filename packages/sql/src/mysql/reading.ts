@@ -49,8 +49,8 @@ export class Reading {
   readonly tables: TableReference[] = []
   readonly columns: ColumnReference[] = []
   readonly functions: FunctionCall[] = []
-  /** Select items, by their tokens. */
-  readonly items: { readonly block: Block; readonly start: number; readonly end: number }[] = []
+  /** Select items, by the tokens of their expressions; `named`: an alias follows, or it is a `*`. */
+  readonly items: { readonly block: Block; readonly start: number; readonly end: number; readonly named: boolean }[] = []
   /** Things seen that are judged by name: outfile, variable. */
   readonly marks = new Set<'outfile' | 'returning' | 'sleeps'>()
   #blocks = 0

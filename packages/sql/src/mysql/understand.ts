@@ -214,11 +214,7 @@ class Meaning {
         const columns = known.table === undefined ? undefined : read.get(known.table)
         if (targets.has(reference) && columns === undefined && known.table !== undefined) continue
         if (targets.has(reference) && known.table === undefined && known.temporary) continue
-        this.#readsTable(
-          known,
-          columns ?? new Set(),
-          reading.columns.some(({ parts }) => parts.includes('*')),
-        )
+        this.#readsTable(known, columns ?? new Set())
       }
     }
     for (const { name } of reading.shadowed) {
@@ -226,19 +222,18 @@ class Meaning {
     }
   }
 
-  #readsTable(known: Known, columns: ReadonlySet<string>, star: boolean): void {
+  #readsTable(known: Known, columns: ReadonlySet<string>): void {
     const { object, table } = known
     if (table !== undefined) {
       this.#add({ access: 'read', verb: 'select', object, columns: [...columns].map((column) => `${object}.${column}`) })
       if (table.isView) this.#readsThrough(table, columns)
       return
     }
-    const [database = '', name = ''] = splitName(object)
+    const [database, name] = splitName(object)
     if (known.temporary || (database === 'information_schema' && openInformation.test(name.toLowerCase()))) {
       return this.#add({ access: 'read', verb: 'select', object })
     }
     // Not in the catalogue: what columns it has cannot be told.
-    void star
     this.#add({ access: 'unknown', verb: 'select', object })
   }
 
@@ -253,8 +248,9 @@ class Meaning {
   }
 
   #readsWhole(name: TableName): void {
-    for (const known of this.#tables(name))
-      if (known.table !== undefined) this.#readsTable(known, new Set(known.table.columns.map((column) => column.name)), true)
+    for (const known of this.#tables(name)) {
+      if (known.table !== undefined) this.#readsTable(known, new Set(known.table.columns.map((column) => column.name)))
+    }
   }
 
   #functions({ reading }: Statement): void {

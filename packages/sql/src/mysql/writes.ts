@@ -119,13 +119,13 @@ function readUpdate(grammar: Grammar, common: CommonNames, statement: Statement)
   const bounded = tail(grammar, root)
   for (const table of tables) {
     // A name without a table may be any table's; understanding drops those that do not have it.
-    const columns = set.filter(({ qualifier }) => qualifier === undefined || names(table, qualifier)).map(({ column }) => column)
+    const columns = set.filter(({ qualifier }) => qualifier === undefined || isCalled(table, qualifier)).map(({ column }) => column)
     if (columns.length > 0) statement.written.push({ verb: 'update', table, columns, bounded })
   }
   if (statement.written.length === 0) cursor.fail()
 }
 
-function names(table: TableReference, qualifier: string): boolean {
+function isCalled(table: TableReference, qualifier: string): boolean {
   return (table.alias ?? table.name).toLowerCase() === qualifier.toLowerCase()
 }
 
@@ -167,7 +167,7 @@ function readDelete(grammar: Grammar, common: CommonNames, statement: Statement)
   const tables = reading.tables.filter(({ block }) => block === root)
   const bounded = tail(grammar, root)
   returning(grammar, root)
-  const deleted = targets.length === 0 ? tables : tables.filter((table) => targets.some((each) => names(table, each)))
+  const deleted = targets.length === 0 ? tables : tables.filter((table) => targets.some((each) => isCalled(table, each)))
   if (deleted.length === 0) cursor.fail()
   for (const table of deleted) statement.written.push({ verb: 'delete', table, columns: [], bounded })
 }
