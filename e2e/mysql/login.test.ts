@@ -46,8 +46,12 @@ describe.skipIf(lacks('mariadbd'))('a MySQL login', () => {
   })
 
   it('by the token in clear, under TLS or on loopback', async () => {
-    const clear = { enableCleartextPlugin: true, authPlugins: {} } as ConnectionOptions
-    expect(await one({ ...clear, ssl: { rejectUnauthorized: false } })).toBe(42)
+    const plugin = '--default-auth=mysql_clear_password'
+    for (const tls of ['--ssl', '--skip-ssl']) {
+      const told = await stage.mariadb('robot', 'shop', 'select 40 + 2;', [plugin, tls])
+      expect(told.stderr).toBe('')
+      expect(told.stdout).toContain('42')
+    }
   })
 
   it('at a target whose password is checked by client_ed25519, and over verified TLS', async () => {

@@ -121,7 +121,7 @@ describe.skipIf(lacks('mariadbd'))('a MySQL statement', () => {
     const decided = await stage.gateway.cli(['reviews', 'approve', review.id, '--reason', 'fine'], { as: await stage.token('ann') })
     expect(decided.code, decided.stderr).toBe(0)
     const [result] = await pending
-    expect(result).toMatchObject({ affectedRows: 0 })
+    expect(result).toMatchObject({ affectedRows: 100 }) // found, as this client asks for it
     expect(await rowsOf(client, 'select count(*) as n from orders where id <= 100')).toEqual([{ n: 100 }])
   })
 
@@ -162,18 +162,18 @@ describe.skipIf(lacks('mariadbd'))('a MySQL statement', () => {
   })
 
   it('of 16 MB and around it goes through both ways', async () => {
-    const client = await stage.client('robot', 'plain', { connectTimeout: 20_000 })
-    await client.query('set session max_statement_time = 60')
-    const head = "select length('".length + "') as n".length
-    for (const size of [0xffffff - 1, 0xffffff, 0xffffff + 1]) {
+    // A connection for each: mysql2 3.24 numbers the packets of a command wrongly after such a long one, and MariaDB refuses that as well.
+    const fresh = (): Promise<Connection> => stage.client('robot', 'plain')
+    const head = "select length('') as n".length
+    for (const size of [0xffffff - 1, 0xffffff, 0xffffff + 1, 2 * 0xffffff]) {
       const text = 'x'.repeat(size - 1 - head)
-      const [rows] = await client.query<RowDataPacket[]>(`select length('${text}') as n`)
+      const [rows] = await (await fresh()).query<RowDataPacket[]>(`select length('${text}') as n`)
       expect(rows[0]?.['n']).toBe(text.length)
     }
-    const [big] = await client.query<RowDataPacket[]>('select repeat("y", 17000000) as y, 1 as one')
+    const [big] = await (await fresh()).query<RowDataPacket[]>('select repeat("y", 17000000) as y, 1 as one')
     expect(String(big[0]?.['y']).length).toBe(17_000_000)
     expect(big[0]?.['one']).toBe(1)
-    const [bound] = await client.execute<RowDataPacket[]>('select length(?) as n', ['z'.repeat(17_000_000)])
+    const [bound] = await (await fresh()).execute<RowDataPacket[]>('select length(?) as n', ['z'.repeat(17_000_000)])
     expect(bound[0]?.['n']).toBe(17_000_000)
   }, 120_000)
 

@@ -95,11 +95,12 @@ function makeNonce(): Buffer {
   return Buffer.from(randomBytes(20).map((byte) => 1 + (byte % 127)))
 }
 
-/** Bytes sent ahead of TLS were not protected by it, and must not be taken for what comes after. */
+/** A client goes on with TLS without waiting: what is here already belongs to it, and is read by nobody else. */
 async function startTls(line: PacketLine, request: Buffer, gate: Gate, deadline: AbortSignal): Promise<PacketLine> {
   if ((request.readUInt32LE(0) & capability.tls) === 0)
     throw new Malformed('client', 'malformed-packet', 'the login packet is too short')
-  if (line.buffered > 0) throw new Malformed('client', 'bytes-before-tls', 'bytes came in the clear after the TLS request')
+  const ahead = line.detach()
+  if (ahead.length > 0) line.stream.unshift(ahead)
   const stream: Duplex = await acceptTls(line.stream, { context: gate.tls.context, alpn: [], requireAlpn: false, deadline })
   return new PacketLine(stream, 'client', deadline, line.sequence)
 }
