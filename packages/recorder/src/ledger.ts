@@ -23,7 +23,7 @@ const compression = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.
 const CHECKPOINT_FRAMES = 10_000
 const CHECKPOINT_US = 60_000_000
 
-export const GATEWAY_STOPPED = 'gateway stopped'
+const GATEWAY_STOPPED = 'gateway stopped'
 
 interface LiveSession {
   readonly id: string

@@ -99,7 +99,7 @@ describe('hostile texts', () => {
 
   it('are refused, not kept waiting, when too many ask', async () => {
     const sql = open()
-    const asked = Array.from({ length: 3000 }, (_, at) => sql.understand(`select 'text ${at}'`, context))
+    const asked = Array.from({ length: 3000 }, async (_, at) => sql.understand(`select 'text ${at}'`, context))
     const answers = await Promise.all(asked)
     expect(answers.some((answer) => answer.understood)).toBe(true)
     expect(answers.some((answer) => !answer.understood)).toBe(true)

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Denied, isKnownError } from '@sallyport/core'
-import type { ClientConnection, Gate, Protocol, Session } from '@sallyport/core'
-import type { SqlReader } from '@sallyport/sql'
+import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
+import type { SqlContext, SqlReader } from '@sallyport/sql'
 import { relay } from '@sallyport/wire'
 import type { RelayRun } from '@sallyport/wire'
 import { CancelKeys, sendCancel } from './cancel.js'
@@ -39,7 +39,29 @@ export function postgres(options: PostgresOptions): Protocol {
     recognises,
     serve: (client, gate) => serve(client, gate, { ...options, keys, catalogues }),
     transcribe,
+    understand: (text, reach) => understand(text, reach, options.sql, catalogues),
   }
+}
+
+async function understand(text: string, reach: Reach, sql: SqlReader, catalogues: Catalogues): Promise<Understood> {
+  const trustedFunctions = reach.target.trust.functions
+  const unread: SqlContext = { catalog: '', schemas: ['public'], trustedFunctions }
+  const read = async (): Promise<SqlContext> => {
+    const { id, content } = await catalogues.of(reach, 'fresh')
+    return { catalog: id, schemas: content.schemas, trustedFunctions }
+  }
+  const context = await read().catch((error: unknown) => {
+    if (isKnownError(error)) return unread
+    throw error
+  })
+  const { text: covered, effects, refusal } = await sql.understand(text, context)
+  const traced = async (masks: readonly Mask[]): Promise<Traced> => {
+    const found = await sql.mask(text, context, masks, '')
+    return found.kind === 'untraceable'
+      ? found
+      : { kind: 'traced', ...(found.kind === 'rewritten' ? { forwarded: found.text } : {}) }
+  }
+  return { text: covered, effects, namesKnown: context !== unread, trace: traced, ...(refusal === undefined ? {} : { refusal }) }
 }
 
 interface Shared extends PostgresOptions {
@@ -167,6 +189,3 @@ function ready(target: LoggedIn, key: { readonly processId: number; readonly sec
   const backendKey = message(fromUpstream.backendKeyData, int32(key.processId), key.secret)
   return Buffer.concat([...settings, backendKey, message(fromUpstream.readyForQuery, Buffer.from('I'))])
 }
-
-export { Catalogues }
-export type { Catalogue, Freshness } from './catalogues.js'

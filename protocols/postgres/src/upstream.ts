@@ -17,7 +17,7 @@ const loginMs = 30_000
 /** Messages of a login are short; the longest is a SASL exchange or an error with its context. */
 const maxLoginMessageBytes = 65_536
 
-export interface TlsOptions {
+interface TlsOptions {
   readonly host: string
   readonly servername?: string
   readonly ca?: string

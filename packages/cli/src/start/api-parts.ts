@@ -42,7 +42,7 @@ export interface NodeParts {
 }
 
 export function apiParts(parts: NodeParts): ApiParts {
-  const { configuration, definitions, reviews, authenticator, listeners, store, recorder, protocols, sql, log } = parts
+  const { configuration, definitions, reviews, authenticator, listeners, store, recorder, protocols, log } = parts
   const publicHost = configuration.console.url === undefined ? undefined : new URL(configuration.console.url).hostname
   const current = (): KeptDefinitions['current'] => definitions.current
   return {
@@ -66,7 +66,7 @@ export function apiParts(parts: NodeParts): ApiParts {
       read: async () => ({ revision: current().revision, definitions: current().written }),
       apply: (value, options) => definitions.apply(value, options),
     },
-    explain: explainer({ current, sql, protocols, log }),
+    explain: explainer({ current, protocols, log }),
     verify: verifyFor({ store, recorder, log, home: parts.home }),
     log,
   }
