@@ -1,7 +1,7 @@
 // The targets' catalogues: tables, columns and views, as queries on a side connection tell. Kept per target; read again when a statement changed the
 // schema, when a name is unknown, and after a while in any case.
 
-import type { Session } from '@sallyport/core'
+import type { Reach } from '@sallyport/core'
 import { MysqlCatalog, mysqlCatalogQueries } from '@sallyport/sql'
 import { capability } from './packets.js'
 import { logIn } from './upstream.js'
@@ -29,21 +29,21 @@ export class Catalogues {
   readonly #places = new Map<string, Place>()
 
   /** At once where what is known is fresh enough. Throws Unreachable where the catalogue cannot be read: then nothing can be understood. */
-  of(session: Session, freshness: Freshness): Catalogue | Promise<Catalogue> {
-    const place = this.#place(session)
+  of(reach: Reach, freshness: Freshness): Catalogue | Promise<Catalogue> {
+    const place = this.#place(reach)
     const { current } = place
-    if (current === undefined) return read(session, place)
+    if (current === undefined) return read(reach, place)
     const ageMs = Date.now() - current.readAtMs
     const enough = freshness === 'unknown-name' ? ageMs < unknownNameMs && !place.stale : !place.stale && ageMs < staleMs
-    return freshness === 'any' || enough ? current : read(session, place)
+    return freshness === 'any' || enough ? current : read(reach, place)
   }
 
   /** A statement changed the schema. */
-  markStale(session: Session): void {
-    this.#place(session).stale = true
+  markStale(reach: Reach): void {
+    this.#place(reach).stale = true
   }
 
-  #place({ target }: Session): Place {
+  #place({ target }: Reach): Place {
     const key = `${target.name}\0${target.address}`
     const place = this.#places.get(key) ?? { current: undefined, reading: undefined, stale: false }
     this.#places.set(key, place)
@@ -51,17 +51,17 @@ export class Catalogues {
   }
 }
 
-function read(session: Session, place: Place): Promise<Catalogue> {
-  place.reading ??= fetchInto(session, place).finally(() => (place.reading = undefined))
+function read(reach: Reach, place: Place): Promise<Catalogue> {
+  place.reading ??= fetchInto(reach, place).finally(() => (place.reading = undefined))
   return place.reading
 }
 
-async function fetchInto(session: Session, place: Place): Promise<Catalogue> {
+async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
   // What is marked stale from here on is read again.
   place.stale = false
   try {
-    const signal = AbortSignal.any([session.signal, AbortSignal.timeout(readMs)])
-    const { line } = await logIn(session, capability.deprecateEof, new Map(), signal)
+    const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
+    const { line } = await logIn(reach, capability.deprecateEof, new Map(), signal)
     line.stream.on('error', () => {})
     try {
       const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')

@@ -2,9 +2,9 @@
 
 import type { Duplex } from 'node:stream'
 import { Denied, isKnownError } from '@sallyport/core'
-import type { ClientConnection, Gate, Protocol, Session } from '@sallyport/core'
-import { openMysqlReader } from '@sallyport/sql'
-import type { MysqlReader } from '@sallyport/sql'
+import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
+import { MysqlCatalog, openMysqlReader } from '@sallyport/sql'
+import type { MysqlContext, MysqlReader } from '@sallyport/sql'
 import { relay } from '@sallyport/wire'
 import { Catalogues } from './catalogues.js'
 import { Judging } from './judging.js'
@@ -41,7 +41,32 @@ export function mysql(options: MysqlOptions): Protocol {
     recognises: () => 'no',
     serve: (client, gate) => serve(client, gate, shared),
     transcribe,
+    understand: (text, reach) => understand(text, reach, shared),
   }
+}
+
+async function understand(text: string, reach: Reach, { reader, catalogues }: Shared): Promise<Understood> {
+  const { target } = reach
+  const contextOf = (catalog: MysqlCatalog): MysqlContext => ({
+    catalog,
+    database: target.database ?? '',
+    temporaries: new Set(),
+    trustedFunctions: target.trust.functions,
+  })
+  const unread = contextOf(new MysqlCatalog([], []))
+  const read = async (): Promise<MysqlContext> => contextOf((await catalogues.of(reach, 'fresh')).content)
+  const context = await read().catch((error: unknown) => {
+    if (isKnownError(error)) return unread
+    throw error
+  })
+  const bytes = Buffer.from(text, 'utf8').toString('latin1')
+  const { text: covered, effects, refusal, canonical } = reader.understand(bytes, context)
+  const trace = (masks: readonly Mask[]): Traced => {
+    const found = reader.mask(canonical ?? bytes, context, masks, '')
+    if (found.kind === 'untraceable') return found
+    return { kind: 'traced', ...(found.kind === 'rewritten' ? { forwarded: Buffer.from(found.text, 'latin1').toString('utf8') } : {}) }
+  }
+  return { text: covered, effects, namesKnown: context !== unread, trace, ...(refusal === undefined ? {} : { refusal }) }
 }
 
 interface Shared extends MysqlOptions {

@@ -3,7 +3,7 @@
 import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { Malformed, Unreachable } from '@sallyport/core'
-import type { Credential, Session, Target, Upstream } from '@sallyport/core'
+import type { Credential, Reach, Target, Upstream } from '@sallyport/core'
 import { offerTls } from '@sallyport/wire'
 import { allowedSqlModes } from '@sallyport/sql'
 import { answerEd25519 } from './ed25519.js'
@@ -36,13 +36,13 @@ export interface LoggedIn {
 
 /** Logs in with the stored credential. Throws Unreachable; its message never holds more than the server's error code. */
 export async function logIn(
-  session: Session,
+  reach: Reach,
   capabilities: number,
   attributes: ReadonlyMap<string, string>,
   signal: AbortSignal,
 ): Promise<LoggedIn> {
-  const { target } = session
-  const upstream = await session.dial()
+  const { target } = reach
+  const upstream = await reach.dial()
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(loginMs)])
   try {
     const login = new Login(target, upstream, deadline)

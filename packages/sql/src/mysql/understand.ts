@@ -68,11 +68,7 @@ export function parseText(bytes: string): { readonly lexed: Lexed; readonly stat
 export function notUnderstood(bytes: string): MysqlUnderstanding {
   return {
     effects: [{ access: 'unknown', verb: 'query', object: '' }],
-    text: decode(
-      bytes.replace(/('|")(?:[^'"\\]|\\.)*\1/gs, (literal) =>
-        secretAround(bytes) ? `${literal[0]}[covered]${literal[0]}` : literal,
-      ),
-    ),
+    text: shownUnread(bytes),
     understood: false,
     prepares: [],
     executes: [],
@@ -82,6 +78,12 @@ export function notUnderstood(bytes: string): MysqlUnderstanding {
     makesTemporary: [],
     unsettles: true,
   }
+}
+
+/** A text that was not read may hold a password; no statement that sets one is long. */
+function shownUnread(bytes: string): string {
+  if (bytes.length > maxTextBytes || !secretAround(bytes)) return decode(bytes)
+  return '[covered: a text about passwords that could not be read]'
 }
 
 const secretAround = (bytes: string): boolean => /\b(?:identified|password|master_password|source_password)\b/i.test(bytes)
