@@ -211,7 +211,7 @@ class Masking {
 function namesKept({ reading }: Statement, edits: readonly Edit[], tokens: readonly Token[], bytes: string): Edit[] {
   return reading.items
     .filter(
-      ({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.start < edit.end),
+      ({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.text !== ''),
     )
     .map(({ start, end }) => {
       const text = decode(bytes.slice((tokens[start] as Token).start, (tokens[end - 1] as Token).end))
