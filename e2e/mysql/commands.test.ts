@@ -17,12 +17,17 @@ describe.skipIf(lacks('mariadbd'))('for a MySQL target', () => {
     const token = await stage.token('robot')
     const told = await stage.gateway.cli(['targets', '--json'], { as: token })
     const targets = JSON.parse(told.stdout) as readonly { name: string; connection: string }[]
-    expect(targets.find(({ name }) => name === 'shop')?.connection).toBe(`mysql://robot:TOKEN@127.0.0.1:${stage.gateway.mysqlPort}/shop`)
+    expect(targets.find(({ name }) => name === 'shop')?.connection).toBe(
+      `mysql://robot:TOKEN@127.0.0.1:${stage.gateway.mysqlPort}/shop`,
+    )
   })
 
   it('connect runs the client over verified TLS, the token in its environment alone', async () => {
     const token = await stage.token('robot')
-    const told = await stage.gateway.cli(['connect', 'shop', '--', '--batch', '-e', "select email from customers where id = 1; show status like 'Ssl_version'"], { as: token })
+    const told = await stage.gateway.cli(
+      ['connect', 'shop', '--', '--batch', '-e', "select email from customers where id = 1; show status like 'Ssl_version'"],
+      { as: token },
+    )
     expect(told.stderr).toBe('')
     expect(told.stdout).toContain('a***@example.test')
     expect(told.code).toBe(0)
@@ -30,7 +35,10 @@ describe.skipIf(lacks('mariadbd'))('for a MySQL target', () => {
 
   it('run gives what scripts need', async () => {
     const token = await stage.token('robot')
-    const told = await stage.gateway.cli(['run', '--', 'sh', '-c', 'mariadb --no-defaults -h "$MYSQL_HOST" -u "$MYSQL_USER" --batch -e "select 6 * 7" shop'], { as: token })
+    const told = await stage.gateway.cli(
+      ['run', '--', 'sh', '-c', 'mariadb --no-defaults -h "$MYSQL_HOST" -u "$MYSQL_USER" --batch -e "select 6 * 7" shop'],
+      { as: token },
+    )
     expect(told.stdout).toContain('42')
   })
 

@@ -247,6 +247,11 @@ set global init_connect = 'select 1'
 flush tables
 grant all on *.* to 'x'@'%' identified by 'y'
 kill query (select salary from customers limit 1)
+set global init_connect = (select ssn from customers limit 1)
+select @@init_connect
+call pair((select salary from customers limit 1), @o)
+select @o
+call pair(@x := (select salary from customers limit 1), @o)
 xa start 'x'
 help 'select'
 select ssn from customers; select 1

@@ -66,6 +66,19 @@ describe.skipIf(lacks('mariadbd'))('a MySQL statement', () => {
     }
   })
 
+  it('is answered in the old form of results as well, in text, in binary and by cursor', async () => {
+    const old = await stage.client('robot', 'shop', { flags: ['-DEPRECATE_EOF'] })
+    const now = await stage.client('robot', 'shop')
+    for (const sql of ['select * from kinds order by id', 'select id, email, ssn from customers order by id', 'do 1']) {
+      expect((await old.query(sql))[0]).toEqual((await now.query(sql))[0])
+      expect((await old.execute(sql))[0]).toEqual((await now.execute(sql))[0])
+    }
+    expect((await old.execute<RowDataPacket[]>('select ? as a', ['b']))[0]).toEqual([{ a: 'b' }])
+    expect(await failure(old.query('drop table orders'))).toMatchObject({ errno: 1227 })
+    expect(await failure(old.query('select * from numbers'))).toMatchObject({ errno: 1227 })
+    expect((await old.query<RowDataPacket[]>('select 1 as one'))[0]).toEqual([{ one: 1 }])
+  })
+
   it('records bound values, rows and errors', async () => {
     const client = await stage.client('second', 'shop')
     await rowsOf(client, 'select id from orders where id > ? and customer = ? limit 3', [10, 'x'])

@@ -66,7 +66,8 @@ async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
     try {
       const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')
       const views = await line.query(mysqlCatalogQueries.views, true, 'reading the catalogue')
-      place.current = { content: new MysqlCatalog(columns, views), readAtMs: Date.now() }
+      const functions = await line.query(mysqlCatalogQueries.functions, true, 'reading the catalogue')
+      place.current = { content: new MysqlCatalog(columns, views, functions), readAtMs: Date.now() }
     } finally {
       line.quit()
     }

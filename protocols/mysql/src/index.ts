@@ -53,7 +53,7 @@ async function understand(text: string, reach: Reach, { reader, catalogues }: Sh
     temporaries: new Set(),
     trustedFunctions: target.trust.functions,
   })
-  const unread = contextOf(new MysqlCatalog([], []))
+  const unread = contextOf(new MysqlCatalog([], [], []))
   const read = async (): Promise<MysqlContext> => contextOf((await catalogues.of(reach, 'fresh')).content)
   const context = await read().catch((error: unknown) => {
     if (isKnownError(error)) return unread
@@ -64,7 +64,10 @@ async function understand(text: string, reach: Reach, { reader, catalogues }: Sh
   const trace = (masks: readonly Mask[]): Traced => {
     const found = reader.mask(canonical ?? bytes, context, masks, '')
     if (found.kind === 'untraceable') return found
-    return { kind: 'traced', ...(found.kind === 'rewritten' ? { forwarded: Buffer.from(found.text, 'latin1').toString('utf8') } : {}) }
+    return {
+      kind: 'traced',
+      ...(found.kind === 'rewritten' ? { forwarded: Buffer.from(found.text, 'latin1').toString('utf8') } : {}),
+    }
   }
   return { text: covered, effects, namesKnown: context !== unread, trace, ...(refusal === undefined ? {} : { refusal }) }
 }

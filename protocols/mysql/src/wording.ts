@@ -4,7 +4,7 @@ import { isKnownError, wordDenial } from '@sallyport/core'
 import type { Denial } from '@sallyport/core'
 import type { ErrorWords } from './packets.js'
 
-/** Code and SQLSTATE by our code (MySQL Error Message Reference); the rest by fault. */
+/** Code and SQLSTATE by our code (MySQL Error Message Reference); the rest by fault. Never a client's own code (2000 and up): clients take that for damage. */
 const numbers: Readonly<Record<string, readonly [code: number, state: string]>> = {
   unauthenticated: [1045, '28000'],
   'not-granted': [1045, '28000'],
@@ -13,7 +13,7 @@ const numbers: Readonly<Record<string, readonly [code: number, state: string]>> 
   stopping: [1053, '08S01'],
   'idle-limit': [4031, 'HY000'],
   'login-timeout': [1159, '08S01'],
-  'target-unreachable': [2003, 'HY000'],
+  'target-unreachable': [1429, 'HY000'],
   'target-login-failed': [1045, '28000'],
 }
 

@@ -28,6 +28,7 @@ const ownDatabases = `('information_schema', 'performance_schema', 'sys', 'mysql
 export const mysqlCatalogQueries = {
   columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN ${ownDatabases} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
   views: `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${ownDatabases}`,
+  functions: `SELECT ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ${ownDatabases}`,
 } as const
 
 type Rows = readonly (readonly (string | null)[])[]
@@ -48,7 +49,10 @@ const key = (database: string, name: string): string => `${nameKey(database)}\0$
 export class MysqlCatalog {
   readonly #tables = new Map<string, MysqlTable[]>()
 
-  constructor(columns: Rows, views: Rows) {
+  readonly #functions: ReadonlySet<string>
+
+  constructor(columns: Rows, views: Rows, functions: Rows) {
+    this.#functions = new Set(functions.map(([database, name]) => key(database ?? '', name ?? '')))
     const texts = new Map(views.map(([database, name, text]) => [`${database}\0${name}`, text ?? '']))
     for (const table of groupColumns(columns)) {
       const isView = texts.has(`${table.database}\0${table.name}`)
@@ -63,6 +67,11 @@ export class MysqlCatalog {
     const all = this.#tables.get(key(database, name)) ?? []
     const exact = all.filter((table) => table.database === database && table.name === name)
     return exact.length > 0 ? exact : all
+  }
+
+  /** Whether there is a stored function of this name: it may be meant where a built-in one of some other server is named. */
+  hasFunction(database: string, name: string): boolean {
+    return this.#functions.has(key(database, name))
   }
 
   /** Views may read views: those are traced first. */

@@ -169,10 +169,11 @@ class Expression {
     while (cursor.sign(','))
   }
 
+  /** What a sub-select looks at may narrow what is around it. */
   #subquery(): void {
-    // What a sub-select looks at may narrow what is around it.
-    this.#term.columns += 1
+    const before = this.#grammar.reading.columns.length
     this.#cursor.nested(() => this.#grammar.query(this.#block))
+    this.#term.columns += this.#grammar.reading.columns.length - before
   }
 
   /** An expression inside this one: what it says of columns counts for the term around it. */

@@ -72,9 +72,13 @@ class Masking {
       }
     }
     if (statement.kind !== 'query') {
-      this.#refuseReads(statement)
-      // DO and SET hold sub-selects that are masked where they stand.
-      if (statement.kind === 'write' || statement.changesCatalog === true || statement.done.length > 0) return []
+      this.#refuseMoves(statement)
+      // SET, DO and the like hold sub-selects that are masked where they stand; all else must read nothing that is masked.
+      const masksInPlace = statement.kind === 'other' && statement.done.length === 0 && statement.changesCatalog !== true
+      if (!masksInPlace) {
+        this.#refuseReads(statement)
+        return []
+      }
     }
     if (reading.marks.has('outfile')) throw new Untraceable('a file on the server would hold it')
     const edits = [
@@ -84,26 +88,26 @@ class Masking {
     return [...edits, ...namesKept(statement, edits, tokens, bytes)]
   }
 
-  /** Statements that write, define or move rows cannot be masked: none of their masked columns may be read. */
+  /** Statements that write, define or run something cannot be masked: none of their masked columns may be read. */
   #refuseReads(statement: Statement): void {
     const { catalog, database } = this.#context
-    const masked = (table: MysqlTable, column: string): boolean => this.#of(table).has(column)
     for (const reference of statement.reading.columns) {
-      const found = columnsOf(statement, reference, database, catalog).find(({ table, name }) => masked(table, name))
-      if (found !== undefined && (statement.kind === 'write' || statement.changesCatalog === true)) {
-        throw new Untraceable(`${found.name} is read by a statement that writes`)
-      }
+      const found = columnsOf(statement, reference, database, catalog).find(({ table, name }) => this.#of(table).has(name))
+      if (found !== undefined) throw new Untraceable(`${found.name} is read by a statement that does more than read`)
     }
-    for (const { database: inside, name } of [
-      ...statement.whole,
-      ...statement.reading.tables.filter(() => statement.changesCatalog === true),
-    ]) {
-      if (catalog.find(inside ?? database, name).some((table) => this.#of(table).size > 0))
-        throw new Untraceable(`${name} has masked columns and would be moved or renamed`)
-    }
-    if (statement.prepares !== undefined || statement.executesText !== undefined)
-      throw new Untraceable('a statement inside a string cannot be masked; send it as a statement')
     for (const { table } of statement.written) this.#forbid(table)
+  }
+
+  #refuseMoves(statement: Statement): void {
+    const { catalog, database } = this.#context
+    if (statement.prepares !== undefined || statement.executesText !== undefined) {
+      throw new Untraceable('a statement inside a string cannot be masked; send it as a statement')
+    }
+    const moved = statement.changesCatalog === true ? [...statement.whole, ...statement.reading.tables] : statement.whole
+    for (const { database: inside, name } of moved) {
+      const masked = catalog.find(inside ?? database, name).some((table) => this.#of(table).size > 0)
+      if (masked) throw new Untraceable(`${name} has masked columns and would be copied, moved or renamed`)
+    }
   }
 
   #forbid({ database, name }: TableReference): void {
@@ -210,9 +214,7 @@ class Masking {
 /** A select item without a name is called by its own text: it keeps that of the caller, and never shows what was put into it. */
 function namesKept({ reading }: Statement, edits: readonly Edit[], tokens: readonly Token[], bytes: string): Edit[] {
   return reading.items
-    .filter(
-      ({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.text !== ''),
-    )
+    .filter(({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.text !== ''))
     .map(({ start, end }) => {
       const text = decode(bytes.slice((tokens[start] as Token).start, (tokens[end - 1] as Token).end))
       const name = [...text.replaceAll(/[\0-\x1f]/g, ' ')].slice(0, maxNameCharacters).join('').trim()

@@ -20,7 +20,7 @@ const columns = [
   ['other', 'users', 'x', 'int', 'int(11)'],
 ]
 const views = [['shop', 'people', 'select `shop`.`users`.`ssn` AS `alias`,`shop`.`users`.`id` AS `id` from `shop`.`users`']]
-const catalog = new MysqlCatalog(columns, views)
+const catalog = new MysqlCatalog(columns, views, [['shop', 'Nvl']])
 const context: MysqlContext = { catalog, database: 'shop', temporaries: new Set(['shop.mine']), trustedFunctions: ['shop.total'] }
 
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
@@ -81,6 +81,8 @@ describe('effects', () => {
     ['drop table users, orders', ['schema drop shop.users', 'schema drop shop.orders']],
     ['select nothing()', ['unknown call shop.nothing']],
     ['select total(1), other.thing()', ['unknown call other.thing']],
+    ['select nvl(1, 2), now()', ['unknown call shop.nvl']],
+    ['update orders set note = 1 where (select 1)', ['write update shop.orders (note) unbounded']],
     ['call pay(1)', ['unknown call shop.pay']],
     ['select * from absent', ['unknown select shop.absent']],
     ['select * from mine', ['read select shop.mine']],
@@ -254,6 +256,9 @@ describe('masking', () => {
     ['alter table users rename column ssn to s', 'untraceable'],
     ['rename table users to harmless', 'untraceable'],
     ['table users', 'untraceable'],
+    ['set global init_connect = (select ssn from users limit 1)', 'untraceable'],
+    ['call pay((select ssn from users limit 1))', 'untraceable'],
+    ['insert into orders select id, id, name from users', 'unchanged'],
     ["select ssn from users into outfile '/tmp/x'", 'untraceable'],
     ['with users as (select * from users) select ssn from users', 'untraceable'],
     ["prepare p from 'select ssn from users'", 'untraceable'],

@@ -257,7 +257,8 @@ class Meaning {
 
   #functions({ reading }: Statement): void {
     for (const { database, name } of reading.functions) {
-      if (database === undefined && pureFunctions.has(name)) continue
+      const stored = this.#context.catalog.hasFunction(this.#context.database, name)
+      if (database === undefined && pureFunctions.has(name) && !stored) continue
       const object = `${database ?? (this.#context.database === '' ? '?' : this.#context.database)}.${name.toLowerCase()}`
       if (matchesAnyName(this.#context.trustedFunctions, object)) continue
       this.#add({ access: 'unknown', verb: 'call', object })
