@@ -21,7 +21,7 @@ export interface MysqlStage {
   close(): Promise<void>
 }
 
-export const mysqlShop = `
+const mysqlShop = `
 create table customers (id int primary key, name varchar(50) not null, email varchar(80), ssn varchar(20) check (ssn <> 'forbidden'),
   salary int, note varchar(200) default '');
 insert into customers values (1, 'Ada', '${planted.email}', '${planted.ssn}', ${planted.salary}, 'first'),
@@ -62,7 +62,7 @@ function target(name: string, facts: MariadbFacts, database: string, user: strin
 
 let count = 0
 
-export function mariadbServer(): MariadbFacts {
+function mariadbServer(): MariadbFacts {
   const facts = inject('mariadb')
   if (facts === undefined) throw new Error('no MariaDB server is running')
   return facts

@@ -1,7 +1,7 @@
 // MySQL and MariaDB: greet the client, admit, connect the target, relay. Everything else in this room serves one of these four.
 
 import type { Duplex } from 'node:stream'
-import { Denied, isKnownError } from '@sallyport/core'
+import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
 import { MysqlCatalog, openMysqlReader } from '@sallyport/sql'
 import type { MysqlContext, MysqlReader } from '@sallyport/sql'
@@ -160,6 +160,7 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
     cancel: () => killQuery(session, target.threadId),
     outcome: (end) => judging.ended(end),
     clientGone: () => judging.withdraw(),
+    upstreamGone: () => new Unreachable('target-gone', `target ${session.target.name} closed the connection`),
     wordError: (error) => packets(wire.nextNumber, errorPayload(wordFatal(error, session.id))),
     idleMs: gate.limits.idleMs,
     idleError: () => new Denied('idle-limit', 'the session was idle for too long'),

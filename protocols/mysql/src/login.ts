@@ -19,7 +19,7 @@ import { wordFatal } from './wording.js'
  * What both ends can be held to. Left out, because what they bring could not be looked into or differs by server: COMPRESS, ZSTD, LOCAL_FILES,
  * OPTIONAL_RESULTSET_METADATA, QUERY_ATTRIBUTES, IGNORE_SPACE (changes how text is read), and all of MariaDB's own.
  */
-export const offered =
+const offered =
   capability.longPassword |
   capability.foundRows |
   capability.longFlag |

@@ -23,7 +23,7 @@ const commands: Readonly<Record<string, Make>> = {
     if (values.length === 0) return packets(0, head)
     const nulls = Buffer.alloc((values.length + 7) >> 3)
     for (const [index, value] of values.entries())
-      if (value === null) nulls[index >> 3] = (nulls[index >> 3] as number) | (1 << (index & 7))
+      if (value === null) nulls.writeUInt8(nulls.readUInt8(index >> 3) | (1 << (index & 7)), index >> 3)
     const types = Buffer.concat(values.map(() => bytes(0xfd, 0)))
     const sent = values.filter((value) => value !== null && value !== 'LONG').map((value) => lenencText(String(value)))
     return packets(0, Buffer.concat([head, nulls, bytes(1), types, ...sent]))

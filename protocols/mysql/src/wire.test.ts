@@ -41,13 +41,15 @@ describe('noise', () => {
       const wire = newWire()
       try {
         for (let count = 0; count < 8; count += 1) {
-          const { from, text } = inputs[next() % inputs.length] as (typeof inputs)[number]
+          const input = inputs[next() % inputs.length]
+          if (input === undefined) throw new Error('no inputs')
+          const { from, text } = input
           const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
           if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
           let steps = wire.receive(from, bytes)
           for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
             // A command that is never let through is never allowed.
-            const said = last.question.form === 'command' ? 'deny' : (['allow', 'deny', 'unsettle', 'upto 1'][next() % 4] as string)
+            const said = last.question.form === 'command' ? 'deny' : (['allow', 'deny', 'unsettle', 'upto 1'][next() % 4] ?? '')
             steps = wire.rule(notation.answer(said, count))
           }
         }

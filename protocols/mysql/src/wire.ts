@@ -27,7 +27,7 @@ import { longPackets, longTexts, Statements, withId } from './statements.js'
 import type { Statement } from './statements.js'
 
 /** Held whole, since it must be understood: MySQL 8's default max_allowed_packet. */
-export const maxHeldBytes = 64 * 1024 * 1024
+const maxHeldBytes = 64 * 1024 * 1024
 
 type Continuation = (answer: Answer, steps: Steps) => void
 

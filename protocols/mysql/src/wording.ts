@@ -15,6 +15,7 @@ const numbers: Readonly<Record<string, readonly [code: number, state: string]>> 
   'login-timeout': [1159, '08S01'],
   'target-unreachable': [1429, 'HY000'],
   'target-login-failed': [1045, '28000'],
+  'target-gone': [1429, 'HY000'],
 }
 
 /** The last packet of a session. Only a Denied, a Malformed client and the target's name are shown; a bug shows nothing of itself. */

@@ -111,7 +111,12 @@ describe('each fault has its place and says what to do', () => {
     ],
     ['two sources', '{ env: ORDERS_PASSWORD }', '{ env: A, file: b }', /^11:44: a secret has one source/],
     ['bad name', 'name: orders', 'name: or.ders', /^7:11: "or\.ders" is not a name of a target/],
-    ['wrong protocol', '    protocol: postgres', '    protocol: oracle', '8:15: "oracle" is none of postgres, mysql; write one of them'],
+    [
+      'wrong protocol',
+      '    protocol: postgres',
+      '    protocol: oracle',
+      '8:15: "oracle" is none of postgres, mysql; write one of them',
+    ],
     [
       'unknown target in a grant',
       'targets: [orders] }',

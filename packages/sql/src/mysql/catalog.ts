@@ -34,7 +34,7 @@ export const mysqlCatalogQueries = {
 type Rows = readonly (readonly (string | null)[])[]
 
 /** Names are compared without regard to case, and as loosely as the server compares them: what could be the same is. */
-export function nameKey(name: string): string {
+function nameKey(name: string): string {
   // oxlint-disable-next-line no-control-regex -- the range is ASCII itself
   if (/^[\0-\x7f]*$/.test(name)) return name.toLowerCase()
   return name

@@ -2,7 +2,7 @@
 // UTF-8 connection, and a sql_mode without ANSI_QUOTES and NO_BACKSLASH_ESCAPES. Texts are byte strings (latin1), so that no byte is lost; bytes of
 // UTF-8 sequences are above ASCII and mean nothing to the lexer, as at the server.
 
-export type TokenKind = 'word' | 'quoted' | 'string' | 'number' | 'literal' | 'operator' | 'parameter' | 'variable'
+type TokenKind = 'word' | 'quoted' | 'string' | 'number' | 'literal' | 'operator' | 'parameter' | 'variable'
 
 export interface Token {
   readonly kind: TokenKind

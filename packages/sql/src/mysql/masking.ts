@@ -217,7 +217,10 @@ function namesKept({ reading }: Statement, edits: readonly Edit[], tokens: reado
     .filter(({ named, start, end }) => !named && edits.some((edit) => edit.start >= start && edit.end <= end && edit.text !== ''))
     .map(({ start, end }) => {
       const text = decode(bytes.slice((tokens[start] as Token).start, (tokens[end - 1] as Token).end))
-      const name = [...text.replaceAll(/[\0-\x1f]/g, ' ')].slice(0, maxNameCharacters).join('').trim()
+      const name = Array.from(text.replaceAll(/\p{Cc}/gu, ' '))
+        .slice(0, maxNameCharacters)
+        .join('')
+        .trim()
       return { start: end, end, text: ` AS ${quotedName(name)}` }
     })
 }

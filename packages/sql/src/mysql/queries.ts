@@ -317,7 +317,7 @@ function isDerived(cursor: Cursor, depth: number): boolean {
   }
 }
 
-export function isCommon(common: CommonNames, name: string): boolean {
+function isCommon(common: CommonNames, name: string): boolean {
   return common.some((each) => each.toLowerCase() === name.toLowerCase())
 }
 

@@ -32,15 +32,19 @@ export function openMysqlReader(): MysqlReader {
   return {
     understand: (bytes, context) => {
       const key = `${contextKey(context)} ${bytes}`
-      const known = understood.get(key) ?? understandMysql(bytes, context)
-      understood.set(key, known, baseWeight + key.length * 6)
-      return known
+      const known = understood.get(key)
+      if (known !== undefined) return known
+      const made = understandMysql(bytes, context)
+      understood.set(key, made, baseWeight + key.length * 6)
+      return made
     },
     mask: (bytes, context, masks, salt) => {
       const key = `${contextKey(context)} ${JSON.stringify([masks.map((mask) => [mask.column, mask.with]), salt])} ${bytes}`
-      const known = rewritten.get(key) ?? maskMysql(bytes, context, masks, salt)
-      rewritten.set(key, known, baseWeight + key.length * 4)
-      return known
+      const known = rewritten.get(key)
+      if (known !== undefined) return known
+      const made = maskMysql(bytes, context, masks, salt)
+      rewritten.set(key, made, baseWeight + key.length * 4)
+      return made
     },
   }
 }

@@ -3,7 +3,7 @@
 import type { Block, Reading, TableName, TableReference } from './reading.js'
 
 /** A table that is written, and which of its columns; none named: all or some of them. */
-export interface Written {
+interface Written {
   readonly verb: 'insert' | 'replace' | 'update' | 'delete'
   readonly table: TableReference
   readonly columns: readonly string[]
@@ -11,7 +11,7 @@ export interface Written {
 }
 
 /** Something done to an object that is not about its rows. */
-export interface Done {
+interface Done {
   readonly access: 'schema' | 'admin' | 'write' | 'read' | 'unknown'
   readonly verb: string
   /** undefined: no object; a string: a name that is no table (a database). */

@@ -44,7 +44,7 @@ export interface MysqlUnderstanding {
 }
 
 /** Longer texts are not read: they count as not understood. */
-export const maxTextBytes = 1024 * 1024
+const maxTextBytes = 1024 * 1024
 const openInformation =
   /^(applicable_roles|character_sets|check_constraints|collations|collation_character_set_applicability|columns|enabled_roles|engines|events|files|key_column_usage|keywords|parameters|partitions|plugins|referential_constraints|routines|schemata|sequences|statistics|system_variables|tables|tablespaces|table_constraints|triggers|views|st_geometry_columns)$/
 
