@@ -6,6 +6,7 @@
 import { Malformed } from '@sallyport/core'
 import { ByteQueue } from '@sallyport/wire'
 import type { Wire } from '@sallyport/wire'
+import { nameOf } from './command-names.js'
 import { Exchange, outcomeOf } from './exchange.js'
 import type { Kind, Run, Steps } from './exchange.js'
 import {
@@ -379,27 +380,4 @@ function wordsOf(answer: Answer): ErrorWords {
 function runOf(answer: Answer): Run {
   const rowsUpTo = answer.ruling.kind === 'deny' ? undefined : answer.ruling.rowsUpTo
   return { statement: answer.statement, sent: 0, counted: 0, bytes: 0, rowsUpTo: rowsUpTo ?? Number.POSITIVE_INFINITY }
-}
-
-/** Commands that are known and denied; the rest are only a number. */
-function nameOf(code: number | undefined): string {
-  return code === undefined ? 'an empty command' : (denied[code] ?? `command 0x${code.toString(16).padStart(2, '0')}`)
-}
-
-const denied: Readonly<Record<number, string>> = {
-  [command.fieldList]: 'COM_FIELD_LIST',
-  0x05: 'COM_CREATE_DB',
-  0x06: 'COM_DROP_DB',
-  0x07: 'COM_REFRESH',
-  0x08: 'COM_SHUTDOWN',
-  0x0a: 'COM_PROCESS_INFO',
-  0x0c: 'COM_PROCESS_KILL',
-  0x0d: 'COM_DEBUG',
-  [command.changeUser]: 'COM_CHANGE_USER',
-  0x12: 'COM_BINLOG_DUMP',
-  0x13: 'COM_TABLE_DUMP',
-  0x15: 'COM_REGISTER_SLAVE',
-  0x1e: 'COM_BINLOG_DUMP_GTID',
-  0x20: 'COM_CLONE',
-  0xfa: 'COM_STMT_BULK_EXECUTE',
 }
