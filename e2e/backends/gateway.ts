@@ -16,6 +16,9 @@ export interface Gateway {
   /** The port Postgres clients connect to. */
   readonly port: number
   readonly sshPort: number
+  /** The ports for MySQL clients, and for all. */
+  readonly mysqlPort: number
+  readonly autoPort: number
   readonly consoleAddress: string
   readonly pid: () => number
   /** Everything the gateway has printed, both streams. */
@@ -59,6 +62,8 @@ const logLimit = 8_000_000
 const listeners = `listen:
   - { protocol: postgres, address: 127.0.0.1:0 }
   - { protocol: ssh, address: 127.0.0.1:0 }
+  - { protocol: mysql, address: 127.0.0.1:0 }
+  - { protocol: auto, address: 127.0.0.1:0 }
 console: { address: 127.0.0.1:0 }
 `
 
@@ -96,7 +101,13 @@ export async function startGateway(configuration: string, options: GatewayOption
       return Number(address('postgres').slice(address('postgres').lastIndexOf(':') + 1))
     },
     get sshPort() {
-      return Number(address('ssh').slice(address('ssh').lastIndexOf(':') + 1))
+      return portOf(address('ssh'))
+    },
+    get mysqlPort() {
+      return portOf(address('mysql'))
+    },
+    get autoPort() {
+      return portOf(address('auto'))
     },
     get consoleAddress() {
       return address('console')
@@ -126,6 +137,8 @@ export async function startGateway(configuration: string, options: GatewayOption
   }
   return gateway
 }
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
 async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {
   const child = spawn(entry, ['start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })

@@ -1,6 +1,8 @@
 // Starts the real servers once for a whole run, and stops them at its end. Tests read where they are with `inject`.
 
-import { programVersions } from './programs.js'
+import { startMariadb } from './mariadb.js'
+import type { MariadbFacts } from './mariadb.js'
+import { lacks, programVersions } from './programs.js'
 import { postgresAvailable, startPostgres, type PostgresFacts, type PostgresKind, type PostgresServer } from './postgres.js'
 import type { ProvidedContext } from 'vitest'
 import type { TestProject } from 'vitest/node'
@@ -8,6 +10,7 @@ import type { TestProject } from 'vitest/node'
 declare module 'vitest' {
   interface ProvidedContext {
     postgres: readonly PostgresFacts[]
+    mariadb: MariadbFacts | undefined
   }
 }
 
@@ -19,10 +22,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
     if (postgresAvailable(kind)) servers.push(await startPostgres(kind))
     else console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
   }
+  const mariadb = lacks('mariadbd', 'mariadb-install-db', 'mariadb') ? undefined : await startMariadb()
   for (const line of await programVersions()) console.log(line)
   const facts: ProvidedContext['postgres'] = servers.map((server) => server.facts)
   project.provide('postgres', facts)
+  project.provide('mariadb', mariadb?.facts)
   return async () => {
+    await mariadb?.stop()
     for (const server of servers) await server.stop()
   }
 }

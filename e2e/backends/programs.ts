@@ -12,6 +12,9 @@ export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)))
 export const serverUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 const programNames = [
+  'mariadb',
+  'mariadbd',
+  'mariadb-install-db',
   'psql',
   'pgbench',
   'pgbouncer',

@@ -71,9 +71,14 @@ describe('the import table', () => {
   })
 
   it('keeps sockets, promises, clocks and random numbers out of every Wire', () => {
-    for (const file of ['wire', 'requests', 'replies', 'responses', 'names'].map((name) =>
-      join(root, 'protocols/postgres/src', `${name}.ts`),
-    )) {
+    const machines = {
+      postgres: ['wire', 'requests', 'replies', 'responses', 'names'],
+      mysql: ['wire', 'exchange', 'responses', 'statements', 'parameters', 'columns', 'packets'],
+    }
+    const files = Object.entries(machines).flatMap(([room, names]) =>
+      names.map((name) => join(root, 'protocols', room, 'src', `${name}.ts`)),
+    )
+    for (const file of files) {
       expect(readFileSync(file, 'utf8')).not.toMatch(
         /node:(net|tls|crypto|timers)|Promise|async |Date\.now|performance|Math\.random/,
       )

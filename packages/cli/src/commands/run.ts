@@ -1,4 +1,4 @@
-// Programs with the credentials of one identity in their environment and nowhere else: psql on one target, or anything on all of them.
+// Programs with the credentials of one identity in their environment and nowhere else: psql or mysql on one target, or anything on all of them.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,6 +10,7 @@ import type { Secret } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import type { GatewayClient } from '../client/gateway-client.js'
 import type { Terminal } from '../output/terminal.js'
+import { environmentFor, programFor } from './environments.js'
 import { sshEnvironment } from './ssh-environment.js'
 
 interface Credentials {
@@ -38,10 +39,13 @@ export async function connectCommand(
         'unknown-target',
         `${credentials.name} may reach no target ${target}; \`sallyport targets\` lists what is there`,
       )
-    return withEnvironment([found], target, credentials, terminal, (environment) => {
-      const sshConfig = environment['SALLYPORT_SSH_CONFIG']
-      if (found.protocol !== 'ssh') return execute('psql', args, environment, terminal)
-      return execute('ssh', ['-F', sshConfig ?? '/dev/null', found.name, ...args], environment, terminal)
+    return withEnvironment([found], target, credentials, terminal, (environment, authority) => {
+      const own = programFor(found.protocol, target, {
+        name: credentials.name,
+        authority,
+        sshConfig: environment['SALLYPORT_SSH_CONFIG'],
+      })
+      return execute(own.program, [...own.args, ...args], environment, terminal)
     })
   })
 }
@@ -54,7 +58,7 @@ export async function runCommand(
 ): Promise<number> {
   return withCredentials(options.as, terminal, async (credentials) => {
     const targets = await credentials.client.call<readonly ReachableTarget[]>('GET', '/targets')
-    // One target: `psql` alone reaches it. Several: their names are the databases to pick from.
+    // One target: `psql` (or `mysql`) alone reaches it. Several: their names are the databases to pick from.
     const database = targets.length === 1 ? targets[0]?.name : undefined
     return withEnvironment(targets, database, credentials, terminal, (environment) => execute(program, args, environment, terminal))
   })
@@ -93,40 +97,29 @@ async function credentialsFor(as: string | undefined, terminal: Terminal): Promi
   return { name: as, token, client: openClient(terminal.env, token), giveBack }
 }
 
-/** libpq's variables (PostgreSQL documentation, "Environment Variables"); every target of one listener shares them but the database. */
 async function withEnvironment(
   targets: readonly ReachableTarget[],
   database: string | undefined,
   credentials: Credentials,
   terminal: Terminal,
-  use: (environment: Readonly<Record<string, string>>) => Promise<number>,
+  use: (environment: Readonly<Record<string, string>>, authority: string) => Promise<number>,
 ): Promise<number> {
-  const endpoint = targets.find((target) => target.protocol === 'postgres' && target.endpoint !== null)?.endpoint
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-'))
   try {
     const authority = join(directory, 'authority.crt')
     writeFileSync(authority, await credentials.client.text('/authority'))
     const ssh = sshEnvironment(targets, credentials.name, (await credentials.client.text('/ssh-host-key')).trim(), directory)
-    return await use({
+    const token = credentials.token.reveal()
+    const environment = {
       ...withoutOurs(terminal.env),
       SALLYPORT_URL: credentials.client.url,
-      SALLYPORT_TOKEN: credentials.token.reveal(),
+      SALLYPORT_TOKEN: token,
       SALLYPORT_CA: authority,
       SALLYPORT_TARGETS: targets.map((target) => target.name).join(','),
       ...ssh?.variables,
-      ...(endpoint === undefined || endpoint === null
-        ? {}
-        : {
-            PGHOST: endpoint.host,
-            PGPORT: String(endpoint.port),
-            PGUSER: credentials.name,
-            PGPASSWORD: credentials.token.reveal(),
-            // The certificate is of our own authority alone, so its being signed by it is proof enough; old libpq cannot compare addresses.
-            PGSSLMODE: 'verify-ca',
-            PGSSLROOTCERT: authority,
-            ...(database === undefined ? {} : { PGDATABASE: database }),
-          }),
-    })
+      ...environmentFor(targets, database, { name: credentials.name, token, authority }),
+    }
+    return await use(environment, authority)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
@@ -134,7 +127,7 @@ async function withEnvironment(
 
 /** The program must not find its way past its own identity, nor to another server than meant. */
 function withoutOurs(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept = Object.entries(env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('SALLYPORT_'))
+  const kept = Object.entries(env).filter(([name]) => !/^(PG|MYSQL_|SALLYPORT_)/.test(name))
   return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 

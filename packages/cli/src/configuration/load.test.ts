@@ -114,8 +114,8 @@ describe('each fault has its place and says what to do', () => {
     [
       'wrong protocol',
       '    protocol: postgres',
-      '    protocol: mysql',
-      '8:15: "mysql" is none of postgres, ssh; write one of them',
+      '    protocol: oracle',
+      '8:15: "oracle" is none of postgres, mysql, ssh; write one of them',
     ],
     [
       'unknown target in a grant',

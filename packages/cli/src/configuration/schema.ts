@@ -35,7 +35,7 @@ const address = (least: number) =>
   }, `not an address; write host:port with a port from ${least} to 65535, an IPv6 host in brackets`)
 
 const listenerSchema = z.strictObject({
-  protocol: z.enum(['auto', 'postgres', 'ssh']),
+  protocol: z.enum(['auto', 'postgres', 'mysql', 'ssh']),
   address: address(0),
 })
 
@@ -119,7 +119,7 @@ const credentialSchema = z
 const targetSchema = z
   .strictObject({
     name: targetName,
-    protocol: z.enum(['postgres', 'ssh']),
+    protocol: z.enum(['postgres', 'mysql', 'ssh']),
     address: address(1),
     database: z.string().min(1).max(63).optional(),
     databases: z.array(pattern).max(256).default([]),

@@ -7,6 +7,7 @@ import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
 import { createAuthenticator } from '@sallyport/identity'
+import { mysql } from '@sallyport/mysql'
 import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
@@ -101,7 +102,8 @@ async function build(building: Building): Promise<GatewayNode> {
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Every protocol this gateway speaks.
-  const protocols: readonly Protocol[] = [postgres({ sql, salt: ground.secret.toString('hex') }), ssh({ sql, hostKey })]
+  const salt = ground.secret.toString('hex')
+  const protocols: readonly Protocol[] = [postgres({ sql, salt }), mysql({ salt }), ssh({ sql, hostKey })]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })

@@ -49,5 +49,6 @@ function connectionString(
   if (target.protocol === 'ssh') return `ssh -p ${endpoint.port} ${identity?.name ?? 'IDENTITY'}:${target.name}@${endpoint.host}`
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
   const user = identity === undefined ? 'IDENTITY' : encodeURIComponent(identity.name)
-  return `postgresql://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`
+  const scheme = target.protocol === 'mysql' ? 'mysql' : 'postgresql'
+  return `${scheme}://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`
 }

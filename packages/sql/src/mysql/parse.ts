@@ -1,0 +1,297 @@
+// A text to its statements. Whatever begins with an unknown word, or goes on in an unknown way, is not understood.
+
+import { Cursor, NotUnderstood } from './cursor.js'
+import { readAdministration, readDefinition, skipRest, tableName } from './definitions.js'
+import { readExpression } from './expressions.js'
+import type { Grammar } from './expressions.js'
+import type { Token } from './lexer.js'
+import { readCommon, readQuery } from './queries.js'
+import type { CommonNames } from './queries.js'
+import { Reading } from './reading.js'
+import type { Block } from './reading.js'
+import { readSet } from './settings.js'
+import { readShow } from './show.js'
+import type { Statement } from './statement.js'
+import { readWrite } from './writes.js'
+
+const maxStatements = 1_000
+const administration = [
+  'GRANT',
+  'REVOKE',
+  'FLUSH',
+  'RESET',
+  'PURGE',
+  'CHANGE',
+  'INSTALL',
+  'UNINSTALL',
+  'SHUTDOWN',
+  'RESTART',
+  'CLONE',
+  'CACHE',
+  'START_SLAVE',
+  'STOP',
+  'BACKUP',
+]
+
+/** Throws NotUnderstood. */
+export function parse(tokens: readonly Token[]): Statement[] {
+  const cursor = new Cursor(tokens)
+  const statements: Statement[] = []
+  while (cursor.at < tokens.length) {
+    if (cursor.sign(';')) continue
+    if (statements.length >= maxStatements) throw new NotUnderstood('too many statements in one text')
+    statements.push(parseOne(cursor))
+    if (cursor.at < tokens.length && !cursor.isSign(';')) cursor.fail()
+  }
+  return statements
+}
+
+function parseOne(cursor: Cursor): Statement {
+  const reading = new Reading()
+  const root = reading.block(undefined, cursor.at)
+  const common: CommonNames = []
+  const grammar: Grammar = {
+    cursor,
+    reading,
+    query: (parent: Block | undefined) => readQuery(grammar, common, parent),
+    expression: (block: Block) => readExpression(grammar, block),
+  }
+  const made = (kind: Statement['kind']): Statement => ({
+    kind,
+    reading,
+    root,
+    start: cursor.at,
+    end: 0,
+    written: [],
+    done: [],
+    whole: [],
+  })
+  const statement = begin(grammar, common, made)
+  statement.end = cursor.at
+  return statement
+}
+
+type Make = (kind: Statement['kind']) => Statement
+
+function begin(grammar: Grammar, common: CommonNames, made: Make): Statement {
+  const { cursor } = grammar
+  if (
+    cursor.isWord('EXPLAIN', 'DESCRIBE', 'DESC') ||
+    (cursor.isWord('ANALYZE') && !cursor.isWordAhead(1, 'TABLE', 'LOCAL', 'NO_WRITE_TO_BINLOG'))
+  ) {
+    return readExplain(grammar, common, made)
+  }
+  if (cursor.isWord('WITH')) return readWith(grammar, common, made)
+  if (cursor.isWord('SELECT', 'VALUES', 'TABLE') || cursor.isSign('(')) {
+    const statement = made('query')
+    readQuery(grammar, common, undefined)
+    return statement
+  }
+  if (cursor.isWord('INSERT', 'REPLACE', 'UPDATE', 'DELETE')) {
+    const statement = made('write')
+    readWrite(grammar, common, statement)
+    return statement
+  }
+  return readOther(grammar, common, made('other'))
+}
+
+/** WITH before SELECT belongs to the query; before UPDATE and DELETE to the statement. */
+function readWith(grammar: Grammar, common: CommonNames, made: Make): Statement {
+  const { cursor, reading } = grammar
+  const start = cursor.at
+  const statement = made('write')
+  readCommon(grammar, common, statement.root)
+  if (cursor.isWord('UPDATE', 'DELETE')) {
+    readWrite(grammar, common, statement)
+    return statement
+  }
+  cursor.at = start
+  common.length = 0
+  for (const list of [reading.tables, reading.columns, reading.functions, reading.shadowed, reading.items]) list.length = 0
+  const query = made('query')
+  readQuery(grammar, common, undefined)
+  return query
+}
+
+function readExplain(grammar: Grammar, common: CommonNames, made: Make): Statement {
+  const { cursor } = grammar
+  const describes = !cursor.isWord('ANALYZE')
+  cursor.at += 1
+  if (describes && !cursor.isWord(...explainable) && !cursor.isSign('(')) {
+    const statement = made('other')
+    if (cursor.words('FOR', 'CONNECTION')) cursor.fail()
+    statement.done.push({ access: 'read', verb: 'describe', object: tableName(cursor) })
+    if (!cursor.atEnd) cursor.take()
+    return statement
+  }
+  while (cursor.word('EXTENDED', 'PARTITIONS', 'ANALYZE', 'VERBOSE') || cursor.isWord('FORMAT')) {
+    if (!cursor.word('FORMAT')) continue
+    cursor.needSign('=')
+    cursor.take()
+  }
+  if (!cursor.isWord('SELECT', 'WITH', 'TABLE', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE') && !cursor.isSign('('))
+    return cursor.fail()
+  const statement = begin(grammar, common, made)
+  statement.explains = true
+  return statement
+}
+
+const explainable = [
+  'SELECT',
+  'WITH',
+  'TABLE',
+  'VALUES',
+  'INSERT',
+  'REPLACE',
+  'UPDATE',
+  'DELETE',
+  'EXTENDED',
+  'PARTITIONS',
+  'ANALYZE',
+  'FORMAT',
+  'FOR',
+]
+
+function readOther(grammar: Grammar, common: CommonNames, statement: Statement): Statement {
+  const { cursor } = grammar
+  if (cursor.isWord('CREATE', 'DROP', 'ALTER', 'RENAME', 'TRUNCATE')) readDefinition(grammar, common, statement)
+  else if (cursor.isWord('SET')) readSet(grammar, statement)
+  else if (cursor.word('SHOW')) readShow(grammar, statement)
+  else if (isTransaction(cursor)) readTransaction(cursor)
+  else if (cursor.word('USE')) statement.use = cursor.name()
+  else if (cursor.word('DO')) {
+    do grammar.expression(statement.root)
+    while (cursor.sign(','))
+  } else if (cursor.isWord('PREPARE', 'EXECUTE', 'DEALLOCATE') || (cursor.isWord('DROP') && cursor.isWordAhead(1, 'PREPARE')))
+    readPrepared(grammar, statement)
+  else if (cursor.word('CALL')) readCall(grammar, statement)
+  else if (cursor.word('KILL')) readKill(cursor, statement)
+  else if (cursor.word('LOCK')) readLock(cursor, statement)
+  else if (cursor.word('UNLOCK')) cursor.needWord('TABLE', 'TABLES')
+  else if (cursor.word('LOAD')) readLoad(cursor, statement)
+  else if (cursor.isWord('ANALYZE', 'OPTIMIZE', 'CHECK', 'REPAIR')) readUpkeep(cursor, statement)
+  else if (cursor.isWord('GET')) {
+    // GET DIAGNOSTICS repeats the texts of errors.
+    statement.diagnostics = true
+    skipRest(cursor)
+  } else if (cursor.isWord(...administration) || (cursor.isWord('START') && !cursor.isWordAhead(1, 'TRANSACTION'))) {
+    readAdministration(cursor, statement, cursor.take().value.toLowerCase())
+  } else cursor.fail()
+  return statement
+}
+
+function isTransaction(cursor: Cursor): boolean {
+  if (cursor.isWord('BEGIN')) return cursor.ahead(1) === undefined || cursor.isSignAhead(1, ';') || cursor.isWordAhead(1, 'WORK')
+  return (
+    cursor.isWord('COMMIT', 'ROLLBACK', 'SAVEPOINT', 'RELEASE') || (cursor.isWord('START') && cursor.isWordAhead(1, 'TRANSACTION'))
+  )
+}
+
+const transactionWords = [
+  'TRANSACTION',
+  'WORK',
+  'AND',
+  'NO',
+  'CHAIN',
+  'RELEASE',
+  'WITH',
+  'CONSISTENT',
+  'SNAPSHOT',
+  'READ',
+  'ONLY',
+  'WRITE',
+  'TO',
+  'SAVEPOINT',
+]
+
+function readTransaction(cursor: Cursor): void {
+  cursor.at += 1
+  while (!cursor.atEnd) if (!cursor.sign(',') && !cursor.word(...transactionWords)) cursor.name()
+}
+
+function readPrepared(grammar: Grammar, statement: Statement): void {
+  const { cursor } = grammar
+  const text = (): string | undefined => {
+    const parts: string[] = []
+    while (cursor.token?.kind === 'string') parts.push(cursor.take().value)
+    if (parts.length > 0 && (cursor.atEnd || cursor.isWord('USING'))) return parts.join('')
+    grammar.expression(statement.root)
+    return undefined
+  }
+  if (cursor.word('PREPARE')) {
+    const name = cursor.name()
+    cursor.needWord('FROM')
+    statement.prepares = { name, text: text() }
+    return
+  }
+  if (cursor.word('DEALLOCATE', 'DROP')) {
+    cursor.needWord('PREPARE')
+    statement.deallocates = cursor.name()
+    return
+  }
+  cursor.needWord('EXECUTE')
+  if (cursor.word('IMMEDIATE')) statement.executesText = { text: text() }
+  else statement.executes = cursor.name()
+  if (cursor.word('USING')) {
+    do grammar.expression(statement.root)
+    while (cursor.sign(','))
+  }
+}
+
+function readCall(grammar: Grammar, statement: Statement): void {
+  const { cursor } = grammar
+  statement.done.push({ access: 'unknown', verb: 'call', object: tableName(cursor) })
+  if (!cursor.sign('(')) return
+  while (!cursor.isSign(')')) {
+    grammar.expression(statement.root)
+    if (!cursor.sign(',') && !cursor.isSign(')')) cursor.fail()
+  }
+  cursor.needSign(')')
+}
+
+function readKill(cursor: Cursor, statement: Statement): void {
+  cursor.word('HARD', 'SOFT')
+  const what = cursor.word('QUERY') ? 'query' : 'connection'
+  if (what === 'connection') cursor.word('CONNECTION')
+  const id = cursor.take()
+  if (id.kind !== 'number' || !/^\d{1,15}$/.test(id.value)) return cursor.fail()
+  statement.kills = { id: Number(id.value), what }
+}
+
+function readLock(cursor: Cursor, statement: Statement): void {
+  cursor.needWord('TABLE', 'TABLES')
+  do {
+    statement.done.push({ access: 'read', verb: 'lock', object: tableName(cursor) })
+    cursor.alias(false)
+    if (cursor.word('READ')) cursor.word('LOCAL')
+    else {
+      cursor.word('LOW_PRIORITY')
+      cursor.needWord('WRITE')
+    }
+  } while (cursor.sign(','))
+}
+
+/** A file of the client is never sent; a file of the server is its administrator's. */
+function readLoad(cursor: Cursor, statement: Statement): void {
+  cursor.needWord('DATA', 'XML')
+  while (cursor.word('LOW_PRIORITY', 'CONCURRENT'));
+  if (cursor.word('LOCAL')) statement.refusal = 'LOAD DATA LOCAL would send a file of the client; load it with INSERT'
+  cursor.needWord('INFILE')
+  if (cursor.take().kind !== 'string') cursor.fail()
+  cursor.word('REPLACE', 'IGNORE')
+  cursor.needWord('INTO')
+  cursor.needWord('TABLE')
+  const object = tableName(cursor)
+  statement.done.push({ access: 'admin', verb: 'load', object }, { access: 'write', verb: 'insert', object })
+  // SET and the column list may hold expressions; they read nothing but the file where they hold no query.
+  while (!cursor.atEnd) if (cursor.take().value === 'SELECT') cursor.fail()
+}
+
+function readUpkeep(cursor: Cursor, statement: Statement): void {
+  const verb = cursor.take().value.toLowerCase()
+  cursor.word('NO_WRITE_TO_BINLOG', 'LOCAL')
+  cursor.needWord('TABLE', 'TABLES')
+  do statement.done.push({ access: 'schema', verb, object: tableName(cursor) })
+  while (cursor.sign(','))
+  skipRest(cursor)
+}

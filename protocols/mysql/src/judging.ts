@@ -1,0 +1,323 @@
+// From a held command to its ruling: what does the text mean (packages/sql), what does the session say (policy, people, record), and what text goes
+// on. Answers at once where the catalogue is known.
+
+import { isUtf8 } from 'node:buffer'
+import { isKnownError } from '@sallyport/core'
+import type { Asking, Effect, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
+import { holdsToken, mysqlNotUnderstood } from '@sallyport/sql'
+import type { MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting } from '@sallyport/sql'
+import type { StatementEnd } from '@sallyport/wire'
+import type { Catalogue, Catalogues } from './catalogues.js'
+import type { Answer, Definition, Question } from './question.js'
+import { wordStatementDenial } from './wording.js'
+
+export interface JudgingParts {
+  readonly session: Session
+  readonly reader: MysqlReader
+  readonly catalogues: Catalogues
+  /** Makes hashes and tokens; tokens differ by session. */
+  readonly salts: { readonly hash: string; readonly token: string }
+  readonly kill: (id: number, what: 'query' | 'connection') => boolean
+  /** How often the client reset its session. */
+  readonly resets: () => number
+  readonly notice: (notice: ReviewNotice) => void
+}
+
+/** What a name prepared by SQL runs. */
+interface Named {
+  readonly effects: readonly Effect[]
+  readonly text: string
+}
+
+/** A statement as it will be judged. */
+interface Meant {
+  readonly understanding: MysqlUnderstanding
+  readonly effects: readonly Effect[]
+  readonly text: string
+  readonly refusal?: string | undefined
+}
+
+interface Live {
+  readonly startedAtMs: number
+  readonly statement: Statement
+  readonly understanding: MysqlUnderstanding
+  readonly asking: Asking
+  readonly covers: boolean
+}
+
+/** The server's default limit (max_prepared_stmt_count). */
+const maxNames = 16_382
+const maxTemporaries = 10_000
+
+export class Judging {
+  readonly #parts: JudgingParts
+  readonly #live = new Map<number, Live>()
+  readonly #prepared = new Map<string, Named>()
+  #temporaries: ReadonlySet<string> = new Set()
+  #next = 1
+  #database: string
+  #context: MysqlContext | undefined
+  #patience = new AbortController()
+  #resetsSeen = 0
+  /** The last statement's errors were covered: they must not be shown by SHOW WARNINGS. */
+  #coveredLast = false
+
+  constructor(parts: JudgingParts) {
+    this.#parts = parts
+    this.#database = parts.session.target.database ?? ''
+  }
+
+  ask(question: Question): Settled<Answer> {
+    this.#noticeReset()
+    switch (question.form) {
+      case 'query':
+        return this.#withMeaning(question.sql, this.#database, (meant) => this.#judge(meant, question.sql, [], 'run'))
+      case 'prepare':
+        return this.#withMeaning(question.sql, this.#database, (meant) => this.#judge(meant, question.sql, [], 'prepare'))
+      case 'execute':
+        return this.#execute(question.definition, question.values)
+      case 'init-db': {
+        const understanding: MysqlUnderstanding = {
+          ...mysqlNotUnderstood(''),
+          effects: [],
+          understood: true,
+          unsettles: false,
+          changesCatalog: false,
+          use: question.name,
+        }
+        return this.#judge({ understanding, effects: [], text: `USE ${question.name}` }, undefined, [], 'run')
+      }
+      case 'command': {
+        const understanding = { ...mysqlNotUnderstood(''), text: question.name }
+        const refusal = `${question.name} is not let through; what it does can be asked for in SQL`
+        return this.#judge({ understanding, effects: understanding.effects, text: question.name, refusal }, undefined, [], 'run')
+      }
+      case 'rows':
+        return this.#rows(question.statement, question.rows)
+    }
+  }
+
+  /** The client cancelled or went away: a statement that waits for people is withdrawn. */
+  withdraw(): void {
+    this.#patience.abort()
+    this.#patience = new AbortController()
+  }
+
+  get database(): string {
+    return this.#database
+  }
+
+  ended(end: StatementEnd): void {
+    const { session, catalogues } = this.#parts
+    const live = this.#live.get(end.statement)
+    this.#live.delete(end.statement)
+    session.outcome({ ...end, durationMs: live === undefined ? 0 : performance.now() - live.startedAtMs })
+    if (live === undefined) return
+    const { understanding } = live
+    this.#coveredLast = live.covers || (understanding.diagnostics && this.#coveredLast)
+    // A text of several statements may have changed something before it failed.
+    if (understanding.changesCatalog) catalogues.markStale(session)
+    if (end.error !== undefined) return
+    if (understanding.use !== undefined) this.#database = understanding.use
+    for (const name of understanding.deallocates) this.#prepared.delete(name.toLowerCase())
+    for (const { name, effects, text } of understanding.prepares) this.#prepared.set(name, { effects, text })
+    if (understanding.makesTemporary.length > 0)
+      this.#temporaries = new Set([...this.#temporaries, ...understanding.makesTemporary])
+  }
+
+  #noticeReset(): void {
+    const resets = this.#parts.resets()
+    if (resets === this.#resetsSeen) return
+    this.#resetsSeen = resets
+    this.#prepared.clear()
+    this.#temporaries = new Set()
+  }
+
+  // ---- understanding ----
+
+  #withMeaning(sql: Buffer, database: string, then: (meant: Meant) => Settled<Answer>): Settled<Answer> {
+    const bytes = sql.toString('latin1')
+    const found = this.#understand(bytes, database)
+    return found instanceof Promise ? found.then((later) => then(this.#meant(later, sql))) : then(this.#meant(found, sql))
+  }
+
+  #understand(bytes: string, database: string): Settled<MysqlUnderstanding> {
+    const { session, reader } = this.#parts
+    return this.#withCatalogue(session.mayRule ? 'fresh' : 'any', database, (context) => {
+      const understanding = reader.understand(bytes, context)
+      const unknownName = understanding.effects.some((effect) => effect.access === 'unknown' && effect.object !== '')
+      if (!unknownName || !session.mayRule) return understanding
+      // A name that is not in the catalogue may be new: look once more before judging it.
+      return this.#withCatalogue('unknown-name', database, (fresh) => reader.understand(bytes, fresh))
+    })
+  }
+
+  #withCatalogue(
+    freshness: 'any' | 'fresh' | 'unknown-name',
+    database: string,
+    then: (context: MysqlContext) => Settled<MysqlUnderstanding>,
+  ): Settled<MysqlUnderstanding> {
+    const { session, catalogues } = this.#parts
+    const found = catalogues.of(session, freshness)
+    if (!(found instanceof Promise)) return then(this.#contextOf(found, database))
+    return found.then(
+      (catalogue) => then(this.#contextOf(catalogue, database)),
+      (error: unknown) => {
+        if (!isKnownError(error)) throw error
+        session.mark('catalogue', error.message)
+        return { ...mysqlNotUnderstood(''), text: `[not understood: ${error.message}]` }
+      },
+    )
+  }
+
+  #contextOf({ content }: Catalogue, database: string): MysqlContext {
+    const known = this.#context
+    if (known !== undefined && known.catalog === content && known.database === database && known.temporaries === this.#temporaries)
+      return known
+    const { trust } = this.#parts.session.target
+    this.#context = { catalog: content, database, temporaries: this.#temporaries, trustedFunctions: trust.functions }
+    return this.#context
+  }
+
+  /** Adds what the names in the text run, and what it may not do here. */
+  #meant(understanding: MysqlUnderstanding, sql: Buffer): Meant {
+    const { effects, executes, text } = understanding
+    const runs = executes.map(
+      (name) => this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}` },
+    )
+    const base = { understanding, text: runs.length === 0 ? text : `${text} -- ${runs.map((run) => run.text).join('; ')}` }
+    const refusal = understanding.refusal ?? this.#fault(understanding, sql)
+    return { ...base, effects: runs.length === 0 ? effects : [...effects, ...runs.flatMap((run) => run.effects)], refusal }
+  }
+
+  #fault(understanding: MysqlUnderstanding, sql: Buffer): string | undefined {
+    if (!isUtf8(sql)) return 'the text is not valid UTF-8; send binary values as parameters or as hexadecimal literals'
+    if (understanding.diagnostics && this.#coveredLast)
+      return 'the messages of the statement before are covered, because it touched masked columns'
+    if (this.#prepared.size >= maxNames) return 'too many statements prepared by SQL in one session'
+    if (this.#temporaries.size >= maxTemporaries) return 'too many temporary tables in one session'
+    return undefined
+  }
+
+  // ---- judging ----
+
+  #execute(definition: Definition, values: readonly (string | null)[]): Settled<Answer> {
+    const { answer, sql } = definition
+    return this.#withMeaning(sql, answer.database, (meant) => {
+      const trace = (masks: readonly Mask[]): Traced =>
+        masksKeyOf(masks, meant.effects) === answer.masksKey
+          ? { kind: 'traced' }
+          : { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }
+      return this.#judge(meant, undefined, values, 'run', trace)
+    })
+  }
+
+  /** `sql`: the text that goes on and may be rewritten; absent where an earlier text runs. */
+  #judge(
+    meant: Meant,
+    sql: Buffer | undefined,
+    parameters: readonly (string | null)[],
+    phase: 'prepare' | 'run',
+    traced?: (masks: readonly Mask[]) => Traced,
+  ): Settled<Answer> {
+    const { session } = this.#parts
+    const { effects, text } = meant
+    const statement: Statement = { id: this.#next, kind: 'query', text, parameters, effects, held: true }
+    let rewriting: Rewriting | undefined
+    const trace = (masks: readonly Mask[]): Traced => {
+      const found = this.#trace(meant, sql, masks)
+      rewriting = found
+      if (found.kind === 'untraceable') return { kind: 'untraceable', reason: found.reason }
+      return found.kind === 'rewritten' ? { kind: 'traced', forwarded: decoded(found.text) } : { kind: 'traced' }
+    }
+    const refusal = meant.refusal ?? writtenBack(effects, text, parameters)
+    const asking: Asking = {
+      phase,
+      trace: traced ?? trace,
+      signal: this.#patience.signal,
+      onWait: this.#parts.notice,
+      ...(refusal === undefined ? {} : { refusal }),
+    }
+    const finish = (ruling: Ruling): Answer => this.#answer(statement, ruling, meant, rewriting, asking)
+    const ruling = session.judge(statement, asking)
+    return ruling instanceof Promise ? ruling.then(finish) : finish(ruling)
+  }
+
+  #answer(statement: Statement, ruling: Ruling, meant: Meant, rewriting: Rewriting | undefined, asking: Asking): Answer {
+    const { session } = this.#parts
+    const { understanding, effects } = meant
+    const onRecord = asking.phase === 'run' || ruling.kind === 'deny'
+    if (onRecord) this.#next += 1
+    const masks = ruling.kind === 'mask' ? ruling.masks : []
+    // Where masks exist, what a write complains of may quote the row it met.
+    const covers = ruling.kind === 'mask' || (session.mayMask && !effects.every(onlyReads))
+    if (ruling.kind !== 'deny' && onRecord)
+      this.#live.set(statement.id, { startedAtMs: performance.now(), statement, understanding, asking, covers })
+    const text = rewriting?.kind === 'rewritten' ? rewriting.text : understanding.canonical
+    const base = {
+      statement: onRecord ? statement.id : 0,
+      covers,
+      forbiddenOrigins: rewriting === undefined || rewriting.kind === 'untraceable' ? [] : rewriting.forbiddenOrigins,
+      masksKey: masksKeyOf(masks, effects),
+      database: this.#database,
+      unsettles: understanding.unsettles,
+    }
+    if (ruling.kind === 'deny') return { ...base, ruling, words: wordStatementDenial(ruling, session.id, statement.id) }
+    if (understanding.kills !== undefined) return this.#killed(understanding.kills, ruling, base)
+    return { ...base, ruling, ...(text === undefined ? {} : { text: Buffer.from(text, 'latin1') }) }
+  }
+
+  #killed({ id, what }: { id: number; what: 'query' | 'connection' }, ruling: Ruling, base: Omit<Answer, 'ruling'>): Answer {
+    if (this.#parts.kill(id, what)) return { ...base, ruling, done: true }
+    return { ...base, ruling, done: true, words: { code: 1094, state: 'HY000', message: `Unknown thread id: ${id}` } }
+  }
+
+  #rows(id: number, rows: number): Settled<Answer> {
+    const live = this.#live.get(id)
+    if (live === undefined) throw new Error(`statement ${id} is not running`)
+    const { statement, understanding } = live
+    const asking: Asking = { ...live.asking, signal: this.#patience.signal, rows, trace: () => ({ kind: 'traced' }) }
+    const meant: Meant = { understanding, effects: statement.effects, text: statement.text }
+    const finish = (ruling: Ruling): Answer => {
+      const { words, ...answer } = this.#answer(statement, ruling, meant, undefined, { ...asking, phase: 'prepare' })
+      if (ruling.kind === 'deny') this.#next -= 1
+      return { ...answer, statement: id, ...(words === undefined ? {} : { words }) }
+    }
+    const ruling = this.#parts.session.judge(statement, asking)
+    return ruling instanceof Promise ? ruling.then(finish) : finish(ruling)
+  }
+
+  // ---- masking ----
+
+  #trace(meant: Meant, sql: Buffer | undefined, masks: readonly Mask[]): Rewriting {
+    const { salts, reader } = this.#parts
+    if (sql === undefined || this.#context === undefined) return { kind: 'untraceable', reason: 'there is no text to mask' }
+    if (meant.understanding.executes.length > 0)
+      return { kind: 'untraceable', reason: 'what EXECUTE runs cannot be masked; send it as a statement' }
+    const salt = masks.some((mask) => mask.with === 'token')
+      ? salts.token
+      : masks.some((mask) => mask.with === 'hash')
+        ? salts.hash
+        : ''
+    return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, salt)
+  }
+}
+
+const onlyReads = (effect: Effect): boolean => effect.access === 'read'
+const decoded = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
+const unknownEffect = (name: string): Effect => ({ access: 'unknown', verb: 'execute', object: name })
+
+/** Two rulings with the same key mask these effects' columns in the same way. */
+function masksKeyOf(masks: readonly Mask[], effects: readonly Effect[]): string {
+  if (masks.length === 0) return ''
+  const columns = new Set(effects.flatMap((effect) => effect.columns ?? []))
+  const reached = masks.filter((mask) => columns.has(mask.column)).map((mask) => `${mask.column}=${mask.with}`)
+  return [...new Set(reached)].sort().join(',')
+}
+
+/** A stand-in for a masked value must not come back as if it were the value. */
+function writtenBack(effects: readonly Effect[], text: string, parameters: readonly (string | null)[]): string | undefined {
+  if (effects.every(onlyReads)) return undefined
+  const held = holdsToken(text) || parameters.some((value) => value !== null && holdsToken(value))
+  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
+}

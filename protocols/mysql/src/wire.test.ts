@@ -1,0 +1,96 @@
+// The machine against its transcripts: whole, byte by byte, and cut at every point. And against noise.
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { isKnownError } from '@sallyport/core'
+import { byteByByte, cutAt, play, readTranscripts, whole } from '@sallyport/testkit'
+import { describe, expect, it } from 'vitest'
+import { notation } from './notation.fixture.js'
+import { command, maxPacketBytes, packets } from './packets.js'
+import { MysqlWire } from './wire.js'
+
+const folder = fileURLToPath(new URL('../transcripts/', import.meta.url))
+const newWire = (): MysqlWire => new MysqlWire({ deprecateEof: true, pins: 'SET PINS', database: () => 'shop' })
+
+describe.each(readdirSync(folder))('%s', (file) => {
+  const transcripts = readTranscripts(readFileSync(`${folder}/${file}`, 'utf8'))
+  it.each(transcripts)('$title', (transcript) => {
+    play(transcript, notation, whole)
+    play(transcript, notation, byteByByte)
+    const longest = 400
+    for (let at = 1; at < longest; at += 1) play(transcript, notation, cutAt(at))
+  })
+})
+
+/** A small linear congruential generator: the same noise every run. */
+function noise(seed: number): () => number {
+  let state = seed
+  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0)
+}
+
+describe('noise', () => {
+  it('throws nothing but what it says it throws, whatever the bytes', () => {
+    const lines = readdirSync(folder)
+      .flatMap((file) => readTranscripts(readFileSync(`${folder}/${file}`, 'utf8')))
+      .flatMap((transcript) => transcript.lines)
+    const inputs = lines.flatMap(({ mark, text }) =>
+      mark === 'C>' || mark === 'U>' ? [{ from: mark === 'C>' ? ('client' as const) : ('upstream' as const), text }] : [],
+    )
+    for (let round = 0; round < 4_000; round += 1) {
+      const next = noise(round)
+      const wire = newWire()
+      try {
+        for (let count = 0; count < 8; count += 1) {
+          const input = inputs[next() % inputs.length]
+          if (input === undefined) throw new Error('no inputs')
+          const { from, text } = input
+          const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
+          if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
+          let steps = wire.receive(from, bytes)
+          for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
+            // A command that is never let through is never allowed.
+            const said = last.question.form === 'command' ? 'deny' : (['allow', 'deny', 'unsettle', 'upto 1'][next() % 4] ?? '')
+            steps = wire.rule(notation.answer(said, count))
+          }
+        }
+      } catch (error) {
+        expect(isKnownError(error), String(error)).toBe(true)
+      }
+    }
+  })
+})
+
+describe('a held command', () => {
+  it('lets nothing out before its ruling', () => {
+    const wire = newWire()
+    expect(wire.receive('client', notation.encode('client', 'upstream', 'Query "select 1"')).map((step) => step.kind)).toEqual([
+      'judge',
+    ])
+    expect(wire.receive('client', notation.encode('client', 'upstream', 'Query "select 2"'))).toEqual([])
+    expect(wire.held).toBeGreaterThan(0)
+  })
+
+  it.each([-1, 0, 1])('of the longest packet and %i bytes is joined, split again, and its answer renumbered', (more) => {
+    const wire = newWire()
+    const sql = Buffer.concat([Buffer.from([command.query]), Buffer.alloc(maxPacketBytes + more - 1, 0x20)])
+    const [question] = wire.receive('client', packets(0, sql))
+    expect(question?.kind).toBe('judge')
+    const [sent] = wire.rule(notation.answer('rewrite "do 1"', 1))
+    expect(sent).toEqual({ kind: 'send', to: 'upstream', bytes: notation.encode('client', 'upstream', 'Query "do 1"') })
+    // The client counts its own packets: two where the text was at least the longest.
+    const [back] = wire.receive('upstream', notation.encode('upstream', 'client', 'Ok 1'))
+    expect(back).toEqual({ kind: 'send', to: 'client', bytes: notation.encode('upstream', 'client', `Ok ${more < 0 ? 1 : 2}`) })
+  })
+
+  it('is refused where it is longer than may be held', () => {
+    const wire = newWire()
+    const head = packets(0, Buffer.alloc(maxPacketBytes)).subarray(0, 4 + maxPacketBytes)
+    expect(() => {
+      for (let count = 0; count < 6; count += 1) {
+        const next = Buffer.from(head)
+        next[3] = count
+        wire.receive('client', next)
+      }
+    }).toThrow(/longer than/)
+  })
+})
