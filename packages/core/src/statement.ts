@@ -15,6 +15,22 @@ export interface Effect {
   readonly columns?: readonly string[]
   /** For update and delete: whether a WHERE clause narrows it by more than a constant. */
   readonly bounded?: boolean
+  /** HTTP: what this effect is of. */
+  readonly request?: RequestFacts
+}
+
+/** A request as rules see it. Where a list is absent it could not be told: every rule that names one could apply. */
+export interface RequestFacts {
+  /** Upper case. */
+  readonly method: string
+  /** Decoded, without dot segments, below the target's address. */
+  readonly path: string
+  /** OpenAPI operationId, GraphQL operation (`query`, `query.NAME`), JSON-RPC method. */
+  readonly operations?: readonly string[]
+  /** MCP tools it calls. */
+  readonly tools?: readonly string[]
+  /** Fields it sends or asks for, as dotted paths without array indexes. */
+  readonly fields?: readonly string[]
 }
 
 export type StatementKind = 'connect' | 'query' | 'command' | 'shell' | 'file' | 'tunnel' | 'request'

@@ -1,6 +1,7 @@
 // The criteria of `what` that look at one effect. All that a rule names must hold for the same effect.
 
 import { matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
+import { requestCriteria } from './request-criteria.js'
 import type { Effect, StatementKind } from '@sallyport/core'
 import type { Certainty } from './unsure.js'
 import type { Rule, What } from './schema.js'
@@ -21,11 +22,6 @@ const laterCriteria = [
   { key: 'programs', kinds: ['command', 'shell'] },
   { key: 'args', kinds: ['command', 'shell'] },
   { key: 'files', kinds: ['command', 'shell', 'file'] },
-  { key: 'methods', kinds: ['request'] },
-  { key: 'paths', kinds: ['request'] },
-  { key: 'fields', kinds: ['request'] },
-  { key: 'operations', kinds: ['request'] },
-  { key: 'tools', kinds: ['request'] },
 ] as const satisfies readonly { readonly key: keyof What; readonly kinds: readonly StatementKind[] }[]
 
 /** Who reads the criteria, and so which way doubt falls. */
@@ -49,6 +45,7 @@ export function effectCriteria(what: What | undefined, then: Then): readonly Eff
   if (bounded !== undefined) {
     criteria.push({ key: 'bounded', says: `bounded ${bounded}`, holds: doubtful((effect) => effect.bounded === bounded) })
   }
+  criteria.push(...requestCriteria(what, then))
   for (const { key, kinds } of laterCriteria) {
     const values = what[key]
     if (values === undefined) continue
