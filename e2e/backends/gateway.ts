@@ -1,10 +1,11 @@
 // A Sallyport gateway as its operator runs it: the built command in a child process, with a home of its own.
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitFor } from './psql.js'
+import { endEmbedded } from './records.js'
 import { checkout, run, type RunResult } from './programs.js'
 
 const entry = join(checkout, 'packages', 'cli', 'bin', 'sallyport.js')
@@ -61,7 +62,9 @@ console: { address: 127.0.0.1:0 }
 export async function startGateway(configuration: string, options: GatewayOptions = {}): Promise<Gateway> {
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-gateway-'))
   const home = join(directory, 'home')
-  mkdirSync(home, { mode: 0o700 })
+  // Passable, as the directories above an installation's home are: as root, the embedded database runs as another user.
+  chmodSync(directory, 0o711)
+  mkdirSync(home, { mode: 0o711 })
   const file = join(directory, 'sallyport.yaml')
   writeFileSync(file, `${listeners}${configuration}`)
   const env = { ...process.env, ...options.env, SALLYPORT_HOME: home }
@@ -109,7 +112,7 @@ export async function startGateway(configuration: string, options: GatewayOption
     kill: async () => void (await finish(running, 'SIGKILL')),
     remove: async () => {
       await finish(running, 'SIGTERM')
-      stopEmbedded(home)
+      endEmbedded(home)
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     },
   }
@@ -154,18 +157,4 @@ async function finish(running: Running, signal: NodeJS.Signals): Promise<number 
   const code = await running.ended
   clearTimeout(clock)
   return code
-}
-
-/** Ends an embedded database that outlived its killed gateway: the pid its own lock file names. */
-function stopEmbedded(home: string): void {
-  for (const name of ['database', 'postgres', 'embedded', 'store']) {
-    for (const inner of ['', 'data']) {
-      try {
-        const pid = Number(readFileSync(join(home, name, inner, 'postmaster.pid'), 'utf8').split('\n')[0])
-        if (pid > 1) process.kill(pid, 'SIGQUIT')
-      } catch {
-        // no such file or process: nothing to end
-      }
-    }
-  }
 }

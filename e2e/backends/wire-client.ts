@@ -118,6 +118,11 @@ export class WireClient {
     return this.#closed
   }
 
+  /** Bytes that were sent and that the kernel has not taken yet. */
+  get unsent(): number {
+    return this.#socket.writableLength
+  }
+
   send(...messages: readonly Buffer[]): void {
     this.#socket.write(Buffer.concat(messages))
   }

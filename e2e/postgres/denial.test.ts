@@ -270,7 +270,7 @@ describe.skipIf(lacks('psql'))('at the prompt of psql', () => {
     )
     const through = await psql(await stage.gateway.url('robot', 'shop'), `${command}\n`)
     expect(through.stderr).toBe('')
-    if (command !== '\\conninfo') expect(through.stdout).toBe(direct.stdout)
+    expect(through.stdout).toBe(direct.stdout)
   })
 
   it('\\copy, \\gdesc, \\bind-free prepared statements and \\watch work', async () => {

@@ -20,7 +20,7 @@ export function shipWorker(connection: StoreConnection, entry: URL = new URL('./
     // The gateway's own work decides how long the process lives, not the shipper's.
     worker.unref()
     return {
-      order: (order) => worker.postMessage(order),
+      order: (order) => worker.postMessage(order, []),
       onReport: (listener) => worker.on('message', (report: ShipperReport) => listener(report)),
       onEnd: (listener) => {
         let reason = 'it ended'
@@ -38,7 +38,7 @@ if (!isMainThread && parentPort !== null) {
   const inside = parentPort
   const { shipper, connection } = workerData as WorkerStart
   const port: ShipperPort = {
-    report: (report) => inside.postMessage(report),
+    report: (report) => inside.postMessage(report, []),
     onOrder: (listener) => inside.on('message', (order: ShipperOrder) => listener(order)),
   }
   await runShipper(shipper, createSink(connection), port)

@@ -36,18 +36,22 @@ export interface Asking {
   readonly rows?: number
 }
 
-/** One identity on one target through one connection. */
-export interface Session {
-  readonly id: string
-  readonly identity: Identity
+/** A target and the way to it. */
+export interface Reach {
   readonly target: Target
   /** Aborted when the session must end: revoked, ended by an operator, recorder failed, shutting down. `reason` is a Denied or RecordingFailed. */
   readonly signal: AbortSignal
+  /** Connects to the target with its stored credential. Throws Unreachable. */
+  dial(): Promise<Upstream>
+}
+
+/** One identity on one target through one connection. */
+export interface Session extends Reach {
+  readonly id: string
+  readonly identity: Identity
   /** Whether a mask rule could apply to this identity here; where so, error details of writes are covered as well. */
   readonly mayMask: boolean
   readonly mayRule: boolean
-  /** Connects to the target with its stored credential. Throws Unreachable. */
-  dial(): Promise<Upstream>
   /** The stored credential, for protocols that put it into each request. The same rules: fetched late, goes nowhere else. */
   credential(): Promise<Credential>
   /** Records statement and ruling, settles a review with people, and answers what to obey. Never throws for a denial. */

@@ -194,7 +194,7 @@ function tagged(tag: number, value: Buffer | string): forge.asn1.Asn1 {
 
 /** GeneralizedTime from 2050 on, UTCTime before (RFC 5280, section 4.1.2.5); our dates are all before. */
 function time(atMs: number): forge.asn1.Asn1 {
-  return universal(asn1.Type.UTCTIME, false, asn1.dateToUtcTime(new Date(atMs)) as string)
+  return universal(asn1.Type.UTCTIME, false, asn1.dateToUtcTime(new Date(atMs)))
 }
 
 function distinguishedName(name: string): forge.asn1.Asn1 {

@@ -1,7 +1,7 @@
 // Bytes to frames: what the shipper, replay and verify read. Throws Malformed and nothing else.
 
 import { Malformed } from '@sallyport/core'
-import type { Effect, Frame, Ruling, StatementKind } from '@sallyport/core'
+import type { DenialCause, Effect, Frame, Mask, Ruling, StatementKind } from '@sallyport/core'
 import { FRAME_HEAD_BYTES, FrameKind, MAX_FRAME_BYTES } from './codec.js'
 import { UTF16 } from './frame-buffer.js'
 import type { SessionFacts } from './shipped.js'
@@ -117,19 +117,25 @@ function effects(value: unknown): readonly Effect[] {
 }
 
 function ruling(value: unknown): Ruling {
-  const kind = isRecord(value) ? value['kind'] : undefined
-  if (kind !== 'allow' && kind !== 'mask' && kind !== 'deny') throw malformed('its ruling is not a ruling')
-  if (kind === 'mask' && !Array.isArray((value as Record<string, unknown>)['masks'])) throw malformed('its masks are not a list')
-  // Checked as far as anything is derived from it; the rest is shown as it is.
-  return value as Ruling
+  if (!isRecord(value)) throw malformed('its ruling is not a ruling')
+  const { kind, masks, rule, cause, reason } = value
+  const named = typeof rule === 'string' ? rule : null
+  // Checked as far as rows are derived from it; the rest is shown as it is.
+  if (kind === 'allow') return { ...value, kind, rule: named }
+  if (kind === 'mask' && named !== null && Array.isArray(masks))
+    return { ...value, kind, rule: named, masks: masks as readonly Mask[] }
+  if (kind === 'deny' && typeof cause === 'string' && typeof reason === 'string') {
+    return { ...value, kind, rule: named, cause: cause as DenialCause, reason }
+  }
+  throw malformed('its ruling is not a ruling')
 }
 
 function facts(value: unknown, at: number): SessionFacts {
-  if (!isRecord(value) || !isRecord(value['identity']) || !isRecord(value['client']))
-    throw malformed('it does not say whose session it is')
-  const { id, node, identity, onBehalfOf, target, protocol, client } = value
-  const { address, application, tls } = client as Record<string, unknown>
-  const who = identity as Record<string, unknown>
+  const who = isRecord(value) ? value['identity'] : undefined
+  const client = isRecord(value) ? value['client'] : undefined
+  if (!isRecord(value) || !isRecord(who) || !isRecord(client)) throw malformed('it does not say whose session it is')
+  const { id, node, onBehalfOf, target, protocol } = value
+  const { address, application, tls } = client
   const texts = [id, node, target, protocol, address, who['id'], who['name'], who['kind']]
   if (!isTexts(texts) || !isTexts(who['groups']) || typeof tls !== 'boolean') throw malformed('it does not say whose session it is')
   const nullable = [onBehalfOf, application].map((text) => (typeof text === 'string' ? text : null))

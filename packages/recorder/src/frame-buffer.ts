@@ -53,8 +53,9 @@ export class FrameBuffer {
     this.#view.setUint32(at, value, true)
   }
 
-  /** A whole number below 2^53. */
-  u64(value: number): void {
+  /** A whole number below 2^53; anything else is written as 0, for nobody could read it back. */
+  u64(number: number): void {
+    const value = number >= 0 && number <= Number.MAX_SAFE_INTEGER ? number : 0
     this.reserve(8)
     this.#view.setUint32(this.length, value % 4294967296, true)
     this.#view.setUint32(this.length + 4, value / 4294967296, true)

@@ -2,63 +2,16 @@
 // Where the record cannot be kept, every open recording is told, and none is opened until it can be again.
 
 import { RecordingFailed } from '@sallyport/core'
-import type { Durability, Frame, RecordedSession, Recorder, Recording, Settled } from '@sallyport/core'
+import type { Durability, Frame, RecordedSession, Recording, Settled } from '@sallyport/core'
 import { join } from 'node:path'
+import { defaultLimits } from './recorder-options.js'
+import type { LocalRecorder, RecorderLimits, RecorderOptions, RecorderStatus } from './recorder-options.js'
 import { MAX_FRAME_BYTES, encodeClosed, encodeFrame, encodeOpened, encodeStarted } from './codec.js'
 import { ShipperLink } from './shipper-link.js'
-import type { StartShipper } from './shipper-link.js'
 import { microseconds } from './shipper.js'
 import type { ShipperReport } from './shipper.js'
 import { Spool, makeSpoolDirectory, spoolEnd } from './spool.js'
 import { PositionWaits } from './waits.js'
-
-export interface RecorderLimits {
-  readonly segmentBytes: number
-  /** Lag at which the shipper stops resting. */
-  readonly hurryBytes: number
-  /** Lag at which sessions wait for the shipper. */
-  readonly slowBytes: number
-  /** Lag at which the record counts as failed. */
-  readonly fullBytes: number
-  /** How long the database may be gone. */
-  readonly databaseGoneMs: number
-}
-
-/** A bulk read fills about 500 MB a second at most; these leave a minute's burst to the disk and never more than 2 GB. */
-export const defaultLimits: RecorderLimits = {
-  segmentBytes: 64 * 1024 * 1024,
-  hurryBytes: 256 * 1024 * 1024,
-  slowBytes: 1024 * 1024 * 1024,
-  fullBytes: 2 * 1024 * 1024 * 1024,
-  databaseGoneMs: 5 * 60_000,
-}
-
-export interface RecorderStatus {
-  readonly recordings: number
-  /** Bytes recorded since the spool began, and how many of them are in the database. */
-  readonly position: number
-  readonly shipped: number
-  /** Why nothing can be recorded now. */
-  readonly failure: string | undefined
-  /** Why the database cannot be written now. */
-  readonly stalled: string | undefined
-}
-
-export interface LocalRecorder extends Recorder {
-  /** Resolves when everything recorded so far is in the database; rejects with RecordingFailed where that will not be soon. */
-  shipped(): Promise<void>
-  readonly status: RecorderStatus
-  /** Ships what can be shipped within a short time; the rest is shipped at the next start. */
-  stop(): Promise<void>
-}
-
-export interface RecorderOptions {
-  readonly home: string
-  readonly node: string
-  readonly startShipper: StartShipper
-  readonly log: (level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>) => void
-  readonly limits?: Partial<RecorderLimits>
-}
 
 /** What a session may append before it must be written, whether it settles or not. */
 const BUFFERED_BYTES = 1024 * 1024
@@ -93,7 +46,8 @@ class SpoolRecorder implements LocalRecorder {
   #failure: RecordingFailed | undefined
   #stalled: { readonly since: number; readonly message: string } | undefined
   #ready: { readonly resolve: () => void; readonly reject: (error: Error) => void } | undefined
-  #slowed: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined
+  /** For sessions that must wait until the shipper has caught up. */
+  readonly #slow = new PositionWaits()
 
   constructor(options: RecorderOptions) {
     this.#options = options
@@ -131,15 +85,20 @@ class SpoolRecorder implements LocalRecorder {
     this.#link.wake()
   }
 
-  get #log(): Spool {
+  get #begun(): Spool {
     if (this.#spool === undefined) throw failed('not-begun', 'the recorder has not begun')
     return this.#spool
   }
 
   get status(): RecorderStatus {
     const position = this.#spool?.position ?? this.#shipped
-    const { failure } = { failure: this.#failure?.message }
-    return { recordings: this.#open.size, position, shipped: this.#shipped, failure, stalled: this.#stalled?.message }
+    return {
+      recordings: this.#open.size,
+      position,
+      shipped: this.#shipped,
+      failure: this.#failure?.message,
+      stalled: this.#stalled?.message,
+    }
   }
 
   open(session: RecordedSession, onFailure: (error: Error) => void): Recording {
@@ -148,13 +107,13 @@ class SpoolRecorder implements LocalRecorder {
       throw failed('numbers-used-up', 'this process has recorded all sessions it can number; restart it')
     const open: Open = { number: ++this.#numbers, id: session.id, onFailure, failure: undefined }
     this.#open.set(open.number, open)
-    encodeOpened(this.#log.out, open.number, this.#options.node, session)
+    encodeOpened(this.#begun.out, open.number, this.#options.node, session)
     return new SpoolRecording(this, open, session.target.durability)
   }
 
   append(open: Open, frame: Frame): void {
     if (open.failure !== undefined) return
-    const { out } = this.#log
+    const { out } = this.#begun
     const before = out.length
     encodeFrame(out, open.number, frame)
     if (frame.kind !== 'bytes' && out.length - before > MAX_FRAME_BYTES) {
@@ -169,8 +128,9 @@ class SpoolRecorder implements LocalRecorder {
     if (open.failure !== undefined) throw open.failure
     this.#write()
     if (open.failure !== undefined) throw open.failure
-    const position = this.#log.position
-    const slowed = position - this.#shipped > this.#limits.slowBytes ? this.#slowDown() : undefined
+    const position = this.#begun.position
+    const slowed =
+      position - this.#shipped > this.#limits.slowBytes ? this.#slow.until(position - this.#limits.slowBytes / 2) : undefined
     if (durability === 'process') return slowed
     const durable = durability === 'disk' ? this.#sync(position) : this.#wait(position)
     if (durable === undefined) return slowed
@@ -180,29 +140,29 @@ class SpoolRecorder implements LocalRecorder {
   /** Ends a recording; resolves also where its end could not be written, for then it has been told so. */
   async close(open: Open, outcome: string, durability: Durability): Promise<void> {
     if (!this.#open.delete(open.number) || open.failure !== undefined) return
-    encodeClosed(this.#log.out, open.number, microseconds(), outcome)
+    encodeClosed(this.#begun.out, open.number, microseconds(), outcome)
     this.#write()
-    if (durability === 'disk') await this.#sync(this.#log.position)?.catch(() => undefined)
-    if (durability === 'database') await this.#wait(this.#log.position)?.catch(() => undefined)
+    if (durability === 'disk') await this.#sync(this.#begun.position)?.catch(() => undefined)
+    if (durability === 'database') await this.#wait(this.#begun.position)?.catch(() => undefined)
   }
 
   #write(): void {
     try {
-      this.#log.write()
+      this.#begun.write()
     } catch (error) {
       this.#fail(failed('spool-write', `the spool cannot be written: ${(error as Error).message}`, error))
       return
     }
     this.#link.wake()
-    const lag = this.#log.position - this.#shipped
+    const lag = this.#begun.position - this.#shipped
     if (lag > this.#limits.fullBytes)
       this.#fail(failed('spool-full', `${lag} bytes wait to be shipped: the database is too slow or gone`))
     else if (lag > this.#limits.hurryBytes) this.#link.hurry(true)
   }
 
   #sync(position: number): Promise<void> | undefined {
-    if (this.#log.synced >= position) return undefined
-    return this.#log.sync().catch((error: unknown) => {
+    if (this.#begun.synced >= position) return undefined
+    return this.#begun.sync().catch((error: unknown) => {
       const failure = failed('spool-sync', `the spool cannot be brought to the disk: ${(error as Error).message}`, error)
       this.#fail(failure)
       throw failure
@@ -217,19 +177,10 @@ class SpoolRecorder implements LocalRecorder {
     return wait
   }
 
-  #slowDown(): Promise<void> {
-    if (this.#slowed === undefined) {
-      let release: () => void = () => undefined
-      const promise = new Promise<void>((resolve) => (release = resolve))
-      this.#slowed = { promise, resolve: release }
-    }
-    return this.#slowed.promise
-  }
-
   shipped(): Promise<void> {
     this.#write()
-    if (this.#failure !== undefined && this.#log.buffered > 0) return Promise.reject(this.#failure)
-    return this.#wait(this.#log.position) ?? Promise.resolve()
+    if (this.#failure !== undefined && this.#begun.buffered > 0) return Promise.reject(this.#failure)
+    return this.#wait(this.#begun.position) ?? Promise.resolve()
   }
 
   #reported(report: ShipperReport): void {
@@ -257,30 +208,32 @@ class SpoolRecorder implements LocalRecorder {
   #advanced(): void {
     this.#waits.reached(this.#shipped)
     const lag = (this.#spool?.position ?? this.#shipped) - this.#shipped
-    if (lag < this.#limits.slowBytes / 2 && this.#slowed !== undefined) {
-      this.#slowed.resolve()
-      this.#slowed = undefined
-    }
+    this.#slow.reached(this.#shipped)
     if (this.#waits.empty && lag < this.#limits.hurryBytes / 2) this.#link.hurry(false)
     if (this.#failure !== undefined && lag < this.#limits.slowBytes / 2) this.#recover()
   }
 
-  /** Writes what the failure left unwritten, ends what it cut off, and lets recordings be opened again. */
+  /** Writes what the failure left unwritten and ends what it cut off; then recordings may be opened again. */
   #recover(): void {
-    const spool = this.#spool
-    if (spool === undefined) return
-    const ended = this.#cutOff
-    try {
-      spool.write()
-      for (const { number } of ended) encodeClosed(spool.out, number, microseconds(), 'recording failed')
-      spool.write()
-    } catch {
-      return
-    }
-    this.#cutOff = []
+    const ended = this.#cutOff.length
+    if (!this.#endCutOff()) return
     this.#failure = undefined
     this.#link.wake()
-    this.#options.log('info', 'recording works again', { ended: ended.length })
+    this.#options.log('info', 'recording works again', { ended })
+  }
+
+  /** False where the spool still cannot be written. Their ends stay buffered then, and are written at the next try. */
+  #endCutOff(): boolean {
+    const spool = this.#begun
+    try {
+      spool.write()
+      for (const { number } of this.#cutOff) encodeClosed(spool.out, number, microseconds(), 'recording failed')
+      this.#cutOff = []
+      spool.write()
+      return true
+    } catch {
+      return false
+    }
   }
 
   #checkAgain(): void {
@@ -302,7 +255,7 @@ class SpoolRecorder implements LocalRecorder {
     this.#cutOff.push(open)
     // Not in the stack of the append or settle that noticed it.
     queueMicrotask(() => open.onFailure(failure))
-    if (this.#failure === undefined) this.#recover()
+    if (this.#failure === undefined) this.#endCutOff()
   }
 
   #fail(failure: RecordingFailed): void {
@@ -310,23 +263,31 @@ class SpoolRecorder implements LocalRecorder {
     this.#failure = failure
     this.#options.log('error', failure.message, { code: failure.code, recordings: this.#open.size })
     this.#waits.fail(failure)
-    this.#slowed?.resolve()
-    this.#slowed = undefined
-    for (const open of [...this.#open.values()]) this.#cut(open, failure)
+    this.#slow.fail(failure)
+    for (const open of this.#open.values()) this.#cut(open, failure)
   }
 
   async stop(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_WITHIN_MS)))
-    await Promise.race([
-      late,
-      this.shipped().catch((error: Error) => this.#options.log('warn', 'not all was shipped', { error: error.message })),
-    ])
-    clearTimeout(timer)
+    if (this.#spool !== undefined) await this.#shipRest()
     clearInterval(this.#check)
     await this.#link.stop()
     await this.#spool?.close()
-    this.#waits.fail(failed('stopped', 'the recorder has stopped'))
+    const stopped = failed('stopped', 'the recorder has stopped')
+    this.#failure ??= stopped
+    this.#waits.fail(stopped)
+    this.#slow.fail(stopped)
+  }
+
+  async #shipRest(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(failed('database-gone', 'the database took too long')), STOP_WITHIN_MS)
+    })
+    await Promise.race([late, this.shipped()])
+      .catch((error: Error) =>
+        this.#options.log('warn', 'the rest of the spool is shipped at the next start', { error: error.message }),
+      )
+      .finally(() => clearTimeout(timer))
   }
 }
 

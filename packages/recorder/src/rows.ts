@@ -43,8 +43,17 @@ function rulingOf(ruling: Ruling, reviewers: readonly string[], forwarded: strin
   }
 }
 
+/** A count that is none would be refused by the database, and with it everything that is shipped beside it. */
+const counted = (count: number): number => (Number.isFinite(count) ? Math.trunc(count) : 0)
+
 function outcomeOf(outcome: Outcome): StatementOutcome {
-  return { rows: outcome.rows, bytes: outcome.bytes, durationMs: outcome.durationMs, error: outcome.error ?? null }
+  const { durationMs } = outcome
+  return {
+    rows: counted(outcome.rows),
+    bytes: counted(outcome.bytes),
+    durationMs: Number.isFinite(durationMs) ? durationMs : 0,
+    error: outcome.error ?? null,
+  }
 }
 
 function begin(session: string, at: number, statement: Statement): StatementRow {

@@ -138,7 +138,7 @@ export interface FrameSink {
 export type BlockLink = Pick<Block, 'number' | 'firstFrame' | 'frames' | 'previous' | 'hash'>
 
 /** What replay and verify read. Everything in the order of its number. */
-export interface FrameSource {
+export interface StillSource {
   session(id: string): Promise<{ readonly facts: SessionFacts; readonly progress: SessionProgress } | undefined>
   /** Every session that a session row, a block or a checkpoint speaks of. */
   sessionIds(): AsyncIterable<string>
@@ -151,4 +151,9 @@ export interface FrameSource {
   /** Every checkpoint a key signed. */
   chain(key: string): AsyncIterable<Checkpoint>
   keys(): Promise<readonly { readonly id: string; readonly node: string; readonly publicKey: string }[]>
+}
+
+export interface FrameSource extends StillSource {
+  /** Reads as of one moment, whatever the shipper writes meanwhile. */
+  snapshot<T>(work: (still: StillSource) => Promise<T>): Promise<T>
 }

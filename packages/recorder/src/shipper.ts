@@ -53,7 +53,7 @@ const TORN_RETRIES = 100
 const FIRST_BACKOFF_MS = 200
 const LONGEST_BACKOFF_MS = 10_000
 
-export const microseconds = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000)
+export const microseconds = (): number => Date.now() * 1000
 
 class Shipper {
   readonly #start: ShipperStart

@@ -25,6 +25,8 @@ export class PositionWaits {
       resolve = done
       reject = fail
     })
+    // Whoever asked may have gone meanwhile; the rejection is then nobody's.
+    promise.catch(() => undefined)
     this.#waits.push({ position, promise, resolve, reject })
     return promise
   }

@@ -52,7 +52,7 @@ function clientConfig(connection: StoreConnection, purpose: string): ClientConfi
     keepAlive: true,
     types: {
       getTypeParser: (id: number, format?: 'text' | 'binary') =>
-        id === INT8 && format !== 'binary' ? parseInt8 : types.getTypeParser(id, format as 'text'),
+        id === INT8 && format !== 'binary' ? parseInt8 : types.getTypeParser(id, format),
     },
   }
 }

@@ -15,7 +15,7 @@ export interface Place {
   readonly data: string
   /** The user the server runs as, where it cannot be ours. */
   readonly user?: { readonly uid: number; readonly gid: number }
-  reachable(path: string): boolean
+  readonly reachable: (path: string) => boolean
 }
 
 /** `nobody` and `nogroup` on every common system; initdb needs a user that has a name. */

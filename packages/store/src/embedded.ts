@@ -188,7 +188,7 @@ async function launch(place: Place, binaries: Binaries, options: EmbeddedOptions
   const ended = (): boolean => failure !== undefined || child.exitCode !== null || child.signalCode !== null
   const postmaster = await becomesReady(place.data, child.pid ?? -1, ended, READY_WITHIN_MS)
   if (postmaster !== undefined) return { postmaster, child }
-  if (child.pid !== undefined && !ended()) await endServer(child.pid)
+  if (child.pid !== undefined && !ended()) await endServer(child.pid, place.data)
   throw new Misconfigured('embedded-start', `the embedded database did not start: ${failure?.message ?? logTail(place)}`, {
     cause: failure,
   })
@@ -206,7 +206,7 @@ async function adopt(place: Place, options: EmbeddedOptions): Promise<Running | 
   const port = options.tcp?.port ?? EMBEDDED_PORT
   const ready = await becomesReady(place.data, found.pid, () => !isServerOf(found.pid, place.data), READY_WITHIN_MS)
   if (ready !== undefined && ready.listens === listens && ready.port === port) return { postmaster: ready, child: undefined }
-  if (!(await endServer(found.pid))) {
+  if (!(await endServer(found.pid, place.data))) {
     throw new Misconfigured('embedded-stuck', `process ${found.pid} serves ${place.data} and cannot be stopped; end it by hand`)
   }
   return undefined
@@ -225,7 +225,12 @@ async function makeDatabase(connection: EmbeddedPostgres['connection']): Promise
 }
 
 /** Starts the server again when it ends by itself, a bounded number of times. Answers how to stop both. */
-function supervise(first: Running, start: () => Promise<Running>, log: StoreLog): Pick<EmbeddedPostgres, 'pid' | 'stop'> {
+function supervise(
+  first: Running,
+  data: string,
+  start: () => Promise<Running>,
+  log: StoreLog,
+): Pick<EmbeddedPostgres, 'pid' | 'stop'> {
   let running = first
   let stopping = false
   let restarts: number[] = []
@@ -250,7 +255,7 @@ function supervise(first: Running, start: () => Promise<Running>, log: StoreLog)
   const stop = async (): Promise<void> => {
     stopping = true
     await restarting
-    if (!(await endServer(running.postmaster.pid)))
+    if (!(await endServer(running.postmaster.pid, data)))
       log('error', 'the embedded database does not stop', { pid: running.postmaster.pid })
   }
   return { pid: () => running.postmaster.pid, stop }
@@ -269,7 +274,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
     const { socketDirectory, port } = running.postmaster
     const connection = { kind: 'socket', host: socketDirectory, port, user: USER, password: secret, database: 'sallyport' } as const
     await makeDatabase(connection)
-    const supervised = supervise(running, () => launch(place, binaries, options), options.log)
+    const supervised = supervise(running, place.data, () => launch(place, binaries, options), options.log)
     const stop = async (): Promise<void> => {
       await supervised.stop()
       lock.release()

@@ -7,7 +7,7 @@ import type { Database, Statements } from './schema.js'
 import { microsecondsOf } from './sink.js'
 import { storable, stored, storedJson, storedOrNull } from './text.js'
 
-export interface StoredFrames {
+export interface StillFrames {
   session(id: string): Promise<{ readonly facts: SessionFacts; readonly progress: SessionProgress } | undefined>
   /** Every session that a session row, a block or a checkpoint speaks of. */
   sessionIds(): AsyncIterable<string>
@@ -20,6 +20,11 @@ export interface StoredFrames {
   /** Every checkpoint a key signed. */
   chain(key: string): AsyncIterable<Checkpoint>
   keys(): Promise<readonly { readonly id: string; readonly node: string; readonly publicKey: string }[]>
+}
+
+export interface StoredFrames extends StillFrames {
+  /** Reads as of one moment, whatever the shipper writes meanwhile. */
+  snapshot<T>(work: (still: StillFrames) => Promise<T>): Promise<T>
 }
 
 /** Of a quarter of a megabyte each at most, so one page is a few megabytes. */
@@ -174,6 +179,18 @@ async function* readSessionIds(database: Database): AsyncGenerator<string> {
 }
 
 export function storedFrames(database: Database): StoredFrames {
+  return {
+    ...stillFrames(database),
+    snapshot: (work) =>
+      database
+        .transaction()
+        .setIsolationLevel('repeatable read')
+        .setAccessMode('read only')
+        .execute((transaction) => work(stillFrames(transaction))),
+  }
+}
+
+function stillFrames(database: Database): StillFrames {
   const statements = database.selectFrom('sallyport.statements')
   return {
     session: (id) => readSession(database, id),

@@ -1,7 +1,6 @@
 // Word from node to node by LISTEN and NOTIFY, on one connection of its own that is made again when it breaks.
 
-import type { Client } from 'pg'
-import type { Pool } from 'pg'
+import type { Client, Pool } from 'pg'
 import { createClient } from './connection.js'
 import type { StoreConnection, StoreLog } from './connection.js'
 
@@ -97,7 +96,9 @@ class Listening implements Notices {
       throw error
     }
     this.#backoffMs = FIRST_BACKOFF_MS
-    this.#ping = setInterval(() => client.query('select').catch(() => this.#broken(client, 'it does not answer')), PING_MS)
+    this.#ping = setInterval(() => {
+      client.query('select').catch(() => this.#broken(client, 'it does not answer'))
+    }, PING_MS)
     this.#ping.unref()
   }
 

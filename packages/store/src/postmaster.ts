@@ -46,9 +46,10 @@ export function isServerOf(pid: number, data: string): boolean {
   }
 }
 
-async function gone(pid: number, withinMs: number): Promise<boolean> {
+/** An ended server that nobody has reaped yet still has a process id; removing its file is the last thing it does. */
+async function gone(pid: number, data: string, withinMs: number): Promise<boolean> {
   const until = Date.now() + withinMs
-  while (isAlive(pid)) {
+  while (isAlive(pid) && readPostmaster(data)?.pid === pid) {
     if (Date.now() > until) return false
     await sleep(POLL_MS)
   }
@@ -56,7 +57,7 @@ async function gone(pid: number, withinMs: number): Promise<boolean> {
 }
 
 /** Fast shutdown, then immediate (crash recovery follows at the next start): the two signals are PostgreSQL's own. */
-export async function endServer(pid: number): Promise<boolean> {
+export async function endServer(pid: number, data: string): Promise<boolean> {
   for (const [signal, withinMs] of [
     ['SIGINT', FAST_STOP_WITHIN_MS],
     ['SIGQUIT', IMMEDIATE_STOP_WITHIN_MS],
@@ -67,7 +68,7 @@ export async function endServer(pid: number): Promise<boolean> {
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return true
       throw error
     }
-    if (await gone(pid, withinMs)) return true
+    if (await gone(pid, data, withinMs)) return true
   }
   return false
 }

@@ -17,7 +17,11 @@ interface Room {
 function table(): Room[] {
   const page = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
   const rows = [...page.matchAll(/^\| ((?:packages|protocols)\/[\w-]+) \|[^|]*\|([^|]*)\|([^|]*)\|$/gm)]
-  const words = (cell = ''): string[] => cell.split(',').map((word) => word.trim()).filter((word) => word !== '')
+  const words = (cell = ''): string[] =>
+    cell
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== '')
   return rows.map(([, folder = '', imports, owns]) => ({ folder, imports: words(imports), owns: words(owns) }))
 }
 
@@ -29,12 +33,18 @@ function sources(folder: string): string[] {
 
 function importsOf(file: string): string[] {
   const text = readFileSync(file, 'utf8')
-  return [...text.matchAll(/(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?from\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]|(?:^|\n)import\s+['"]([^'"]+)['"]/g)].map(
-    (match) => match[1] ?? match[2] ?? match[3] ?? '',
-  )
+  return [
+    ...text.matchAll(
+      /(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?from\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]|(?:^|\n)import\s+['"]([^'"]+)['"]/g,
+    ),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
-const packageOf = (specifier: string): string => specifier.split('/').slice(0, specifier.startsWith('@') ? 2 : 1).join('/')
+const packageOf = (specifier: string): string =>
+  specifier
+    .split('/')
+    .slice(0, specifier.startsWith('@') ? 2 : 1)
+    .join('/')
 
 const rooms = table()
 const folders = ['packages', 'protocols'].flatMap((top) => readdirSync(join(root, top)).map((name) => `${top}/${name}`))
@@ -52,7 +62,8 @@ describe('the import table', () => {
         if (builtinModules.includes(specifier)) faults.push(`${file}: ${specifier} without node:`)
         const name = packageOf(specifier)
         const own = name.startsWith('@sallyport/') ? name.slice('@sallyport/'.length) : undefined
-        const allowed = own === undefined ? room.owns.includes(name) : own === 'core' || room.imports.includes(own) || room.imports.includes('*')
+        const allowed =
+          own === undefined ? room.owns.includes(name) : own === 'core' || room.imports.includes(own) || room.imports.includes('*')
         if (!allowed) faults.push(`${file}: ${specifier}`)
       }
     }
@@ -60,8 +71,12 @@ describe('the import table', () => {
   })
 
   it('keeps sockets, promises, clocks and random numbers out of every Wire', () => {
-    for (const file of ['wire', 'replies', 'responses', 'names'].map((name) => join(root, 'protocols/postgres/src', `${name}.ts`))) {
-      expect(readFileSync(file, 'utf8')).not.toMatch(/node:(net|tls|crypto|timers)|Promise|async |Date\.now|performance|Math\.random/)
+    for (const file of ['wire', 'replies', 'responses', 'names'].map((name) =>
+      join(root, 'protocols/postgres/src', `${name}.ts`),
+    )) {
+      expect(readFileSync(file, 'utf8')).not.toMatch(
+        /node:(net|tls|crypto|timers)|Promise|async |Date\.now|performance|Math\.random/,
+      )
     }
   })
 })

@@ -115,7 +115,12 @@ interface Collected {
 
 const empty = (): Collected => ({ client: [], upstream: [], events: [] })
 
-function run<Question, Answer>(wire: Wire<Question, Answer>, first: Step<Question>[], answer: (question: Question) => Answer, into: Collected): void {
+function run<Question, Answer>(
+  wire: Wire<Question, Answer>,
+  first: Step<Question>[],
+  answer: (question: Question) => Answer,
+  into: Collected,
+): void {
   let steps: Step<Question>[] | undefined = first
   while (steps !== undefined) {
     let next: Step<Question>[] | undefined
@@ -136,7 +141,12 @@ function printOutcome(outcome: { statement: number; rows: number; error?: string
   return `statement ${outcome.statement} rows ${outcome.rows}${end}`
 }
 
-function compare<Question, Answer>(transcript: Transcript, group: Group, notation: Notation<Question, Answer>, got: Collected): void {
+function compare<Question, Answer>(
+  transcript: Transcript,
+  group: Group,
+  notation: Notation<Question, Answer>,
+  got: Collected,
+): void {
   const of = (mark: Mark): string[] => group.expected.filter((line) => line.mark === mark).map((line) => line.text)
   const expected: Happened = {
     upstream: Buffer.concat(of('>U').map((text) => notation.encode('client', 'upstream', text))),

@@ -253,10 +253,19 @@ class Relay<Question, Answer> {
     const known = isKnownError(error)
     const words = this.#parts.wordError(error)
     if (words !== undefined && !this.#parts.client.destroyed) {
-      this.#parts.session.record('upstream', words)
+      this.#recordLast(words)
       this.#parts.client.write(words)
     }
     this.#end(known ? error.code : 'gateway fault', known ? undefined : error)
+  }
+
+  /** The words that end a session go to the client even where nothing can be recorded any more: they say just that. */
+  #recordLast(words: Buffer): void {
+    try {
+      this.#parts.session.record('upstream', words)
+    } catch (error) {
+      if (!isKnownError(error)) throw error
+    }
   }
 
   #end(outcome: string, bug?: unknown): void {

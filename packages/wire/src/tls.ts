@@ -3,7 +3,6 @@
 import { connect, TLSSocket } from 'node:tls'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
-import type { Socket } from 'node:net'
 import { Malformed, Unreachable } from '@sallyport/core'
 
 /** We are the server. Resolves once the handshake is done; `alpn` lists what we speak, and `requireAlpn` refuses a client that names nothing. */
@@ -16,7 +15,7 @@ export function acceptTls(
     readonly deadline: AbortSignal
   },
 ): Promise<TLSSocket> {
-  const secured = new TLSSocket(stream as Socket, {
+  const secured = new TLSSocket(stream, {
     isServer: true,
     secureContext: options.context,
     ALPNProtocols: [...options.alpn],
@@ -38,7 +37,7 @@ export function acceptTls(
 
 /** We are the client of the target. Rejects with Unreachable where the certificate or the handshake is not good. */
 export function offerTls(stream: Duplex, options: Omit<ConnectionOptions, 'socket'>, deadline: AbortSignal): Promise<TLSSocket> {
-  const secured = connect({ ...options, socket: stream as Socket })
+  const secured = connect({ ...options, socket: stream })
   return handshake(
     secured,
     'secureConnect',

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { Unreachable } from '@sallyport/core'
-import type { Session } from '@sallyport/core'
+import type { Reach } from '@sallyport/core'
 import { ByteReader } from '@sallyport/wire'
 import { parsePostgresCatalog, postgresCatalogQuery } from '@sallyport/sql'
 import type { PostgresCatalog, SqlReader } from '@sallyport/sql'
@@ -42,39 +42,39 @@ export class Catalogues {
   }
 
   /** At once where what is known is fresh enough. Throws Unreachable where the catalogue cannot be read: then nothing can be understood. */
-  of(session: Session, freshness: Freshness): Catalogue | Promise<Catalogue> {
-    const place = this.#place(session)
+  of(reach: Reach, freshness: Freshness): Catalogue | Promise<Catalogue> {
+    const place = this.#place(reach)
     const { current } = place
-    if (current === undefined) return this.#read(session, place)
+    if (current === undefined) return this.#read(reach, place)
     const ageMs = Date.now() - current.readAtMs
     const enough = freshness === 'unknown-name' ? ageMs < unknownNameMs : !place.stale && ageMs < staleMs
     if (freshness === 'any' || enough) return current
-    return this.#read(session, place)
+    return this.#read(reach, place)
   }
 
   /** A statement changed the schema. */
-  markStale(session: Session): void {
-    this.#place(session).stale = true
+  markStale(reach: Reach): void {
+    this.#place(reach).stale = true
   }
 
-  #place(session: Session): Place {
-    const { target } = session
+  #place(reach: Reach): Place {
+    const { target } = reach
     const key = `${target.name}\0${target.address}\0${target.database ?? ''}`
     const place = this.#places.get(key) ?? { current: undefined, reading: undefined, stale: false }
     this.#places.set(key, place)
     return place
   }
 
-  #read(session: Session, place: Place): Promise<Catalogue> {
+  #read(reach: Reach, place: Place): Promise<Catalogue> {
     // A reading that began before the schema changed would bring the old one: whoever marks stale meanwhile asks again after it.
-    place.reading ??= this.#fetch(session, place).finally(() => (place.reading = undefined))
+    place.reading ??= this.#fetch(reach, place).finally(() => (place.reading = undefined))
     return place.reading
   }
 
-  async #fetch(session: Session, place: Place): Promise<Catalogue> {
+  async #fetch(reach: Reach, place: Place): Promise<Catalogue> {
     place.stale = false
     try {
-      const content = parsePostgresCatalog(await readCatalogue(session))
+      const content = parsePostgresCatalog(await readCatalogue(reach))
       const next = { id: randomUUID(), content, readAtMs: Date.now() }
       this.#sql.registerCatalog(next.id, content)
       if (place.current !== undefined) this.#sql.forgetCatalog(place.current.id)
@@ -87,14 +87,22 @@ export class Catalogues {
   }
 }
 
-async function readCatalogue(session: Session): Promise<string> {
-  const upstream = await session.dial()
-  const signal = AbortSignal.any([session.signal, AbortSignal.timeout(readMs)])
-  const { stream, early } = await logIn(session.target, upstream, new Map([['client_encoding', 'UTF8'], ['application_name', 'sallyport']]), signal)
+async function readCatalogue(reach: Reach): Promise<string> {
+  const upstream = await reach.dial()
+  const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
+  const { stream, early } = await logIn(
+    reach.target,
+    upstream,
+    new Map([
+      ['client_encoding', 'UTF8'],
+      ['application_name', 'sallyport'],
+    ]),
+    signal,
+  )
   try {
     if (early.length > 0) stream.unshift(early)
     stream.write(message(fromClient.query, postgresCatalogQuery))
-    return await readCell(new ByteReader(stream, 'upstream', signal), session.target.name)
+    return await readCell(new ByteReader(stream, 'upstream', signal), reach.target.name)
   } finally {
     stream.end(message(fromClient.terminate))
     stream.on('error', () => {}).resume()
@@ -106,11 +114,15 @@ async function readCell(reader: ByteReader, target: string): Promise<string> {
   for (;;) {
     const head = await reader.read(5)
     const size = head.readUInt32BE(1)
-    if (size < 4 || size > maxAnswerBytes) throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is too large to read`)
+    if (size < 4 || size > maxAnswerBytes)
+      throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is too large to read`)
     const bytes = Buffer.concat([head, await reader.read(size - 4)])
     if (head[0] === fromUpstream.dataRow) cell = readDataRow(bytes)[0]?.toString('utf8')
     if (head[0] === fromUpstream.error) {
-      throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} cannot be read (SQLSTATE ${readFields(bytes)['C'] ?? 'unknown'})`)
+      throw new Unreachable(
+        'catalogue-unreadable',
+        `the catalogue of target ${target} cannot be read (SQLSTATE ${readFields(bytes)['C'] ?? 'unknown'})`,
+      )
     }
     if (head[0] === fromUpstream.readyForQuery) {
       if (cell === undefined) throw new Unreachable('catalogue-unreadable', `the catalogue of target ${target} is empty`)

@@ -89,7 +89,9 @@ async function serveSession(admitted: Admitted, gate: Gate, shared: Shared): Pro
     gate.log('warn', 'session failed', { session: session.id, code: error.code, reason: error.message, cause: causeOf(error) })
     refuse(session, stream, error)
   } finally {
-    await session.close(outcome).catch((error: unknown) => gate.log('error', 'the record was not closed', { session: session.id, reason: String(error) }))
+    await session
+      .close(outcome)
+      .catch((error: unknown) => gate.log('error', 'the record was not closed', { session: session.id, reason: String(error) }))
   }
 }
 
@@ -148,7 +150,7 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   const { outcome, bug } = await run.done
   retire()
   if (bug !== undefined) {
-    const stack = bug instanceof Error ? bug.stack : String(bug)
+    const stack = bug instanceof Error ? bug.stack : JSON.stringify(bug)
     gate.log('error', 'bug: a session failed in an unexpected way', { session: session.id, stack })
   }
   return outcome
@@ -167,3 +169,5 @@ function ready(target: LoggedIn, key: { readonly processId: number; readonly sec
   return Buffer.concat([...settings, backendKey, message(fromUpstream.readyForQuery, Buffer.from('I'))])
 }
 
+export { Catalogues }
+export type { Catalogue, Freshness } from './catalogues.js'

@@ -104,7 +104,9 @@ export class Judging {
 
   #meant(sql: SqlText, then: (meant: Meant) => Settled<Answer>): Settled<Answer> {
     const understanding = this.#understand(sql)
-    return understanding instanceof Promise ? understanding.then((later) => then(this.#named(later, sql))) : then(this.#named(understanding, sql))
+    return understanding instanceof Promise
+      ? understanding.then((later) => then(this.#named(later, sql)))
+      : then(this.#named(understanding, sql))
   }
 
   #understand(sql: SqlText): Settled<Understanding> {
@@ -116,7 +118,9 @@ export class Judging {
     }
     return this.#withCatalogue(session.mayRule ? 'fresh' : 'any', (context) => {
       const understanding = this.#parts.sql.understand(sql.text, context)
-      return understanding instanceof Promise ? understanding.then((later) => this.#knownNames(sql, later)) : this.#knownNames(sql, understanding)
+      return understanding instanceof Promise
+        ? understanding.then((later) => this.#knownNames(sql, later))
+        : this.#knownNames(sql, understanding)
     })
   }
 
@@ -127,7 +131,10 @@ export class Judging {
     return this.#withCatalogue('unknown-name', (context) => this.#parts.sql.understand(sql.text, context))
   }
 
-  #withCatalogue(freshness: 'any' | 'fresh' | 'unknown-name', then: (context: SqlContext) => Settled<Understanding>): Settled<Understanding> {
+  #withCatalogue(
+    freshness: 'any' | 'fresh' | 'unknown-name',
+    then: (context: SqlContext) => Settled<Understanding>,
+  ): Settled<Understanding> {
     const { session, catalogues } = this.#parts
     const found = catalogues.of(session, freshness)
     if (!(found instanceof Promise)) return then(this.#contextOf(found))
@@ -143,7 +150,13 @@ export class Judging {
 
   #contextOf(catalogue: Catalogue): SqlContext {
     const reported = this.#parts.wire.reported.get('search_path')
-    const schemas = [...new Set([...catalogue.content.searchPath, ...this.#schemas, ...(reported === undefined ? [] : readReported(reported, catalogue))])]
+    const schemas = [
+      ...new Set([
+        ...catalogue.content.schemas,
+        ...this.#schemas,
+        ...(reported === undefined ? [] : readReported(reported, catalogue)),
+      ]),
+    ]
     const known = this.#context
     if (known !== undefined && known.catalog === catalogue.id && known.schemas.length === schemas.length) return known
     this.#context = { catalog: catalogue.id, schemas, trustedFunctions: this.#parts.session.target.trust.functions }
@@ -152,10 +165,16 @@ export class Judging {
 
   /** Adds what the names in the text run: prepared by SQL or by message, cursors and portals. */
   #named(understanding: Understanding, sql: SqlText): Meant {
-    const refusal = sql.fault ?? understanding.refusal ?? (this.#made.full ? 'too many prepared statements and cursors in one session' : undefined)
+    const refusal =
+      sql.fault ??
+      understanding.refusal ??
+      (this.#made.full ? 'too many prepared statements and cursors in one session' : undefined)
     const base = { understanding, effects: understanding.effects, runs: [], ...(refusal === undefined ? {} : { refusal }) }
     if (understanding.executes.length === 0 && understanding.fetches.length === 0) return base
-    const runs = [...understanding.executes.flatMap((name) => this.#preparedAs(name)), ...understanding.fetches.flatMap((name) => this.#openAs(name))]
+    const runs = [
+      ...understanding.executes.flatMap((name) => this.#preparedAs(name)),
+      ...understanding.fetches.flatMap((name) => this.#openAs(name)),
+    ]
     return { ...base, effects: [...understanding.effects, ...runs.flatMap((run) => run.effects)], runs }
   }
 
@@ -191,8 +210,13 @@ export class Judging {
       return this.#judge(meaning(runs), undefined, parameters)
     }
     return this.#meant(definition.sql, (meant) => {
-      const itself: Meaning = { effects: meant.understanding.effects, text: meant.understanding.text, masksKey: definition.answer.masksKey }
-      const ambiguous = made.length > 0 ? { refusal: `the statement name ${statementName} was prepared twice, by message and by SQL` } : {}
+      const itself: Meaning = {
+        effects: meant.understanding.effects,
+        text: meant.understanding.text,
+        masksKey: definition.answer.masksKey,
+      }
+      const ambiguous =
+        made.length > 0 ? { refusal: `the statement name ${statementName} was prepared twice, by message and by SQL` } : {}
       return this.#judge({ ...meant, runs: [...meant.runs, itself], ...ambiguous }, undefined, parameters)
     })
   }
@@ -202,7 +226,12 @@ export class Judging {
   }
 
   /** `sql`: the text that goes on and may be rewritten; absent where an earlier text runs. */
-  #judge(meant: Meant, sql: SqlText | undefined, parameters: readonly (string | null)[], phase: 'prepare' | 'run' = 'run'): Settled<Answer> {
+  #judge(
+    meant: Meant,
+    sql: SqlText | undefined,
+    parameters: readonly (string | null)[],
+    phase: 'prepare' | 'run' = 'run',
+  ): Settled<Answer> {
     const { session } = this.#parts
     const { understanding, effects } = meant
     const statement: Statement = { id: this.#next, kind: 'query', text: understanding.text, parameters, effects, held: true }
@@ -269,10 +298,15 @@ export class Judging {
 
   #trace(meant: Meant, sql: SqlText | undefined, masks: readonly Mask[]): Settled<Tracing> {
     const stale = meant.runs.find((run) => masksKeyOf(masks, run.effects) !== run.masksKey)
-    if (stale !== undefined) return { result: { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }, found: undefined }
+    if (stale !== undefined)
+      return { result: { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }, found: undefined }
     if (sql === undefined || this.#context === undefined) return { result: { kind: 'traced' }, found: undefined }
     const { salts } = this.#parts
-    const salt = masks.some((mask) => mask.with === 'token') ? salts.token : masks.some((mask) => mask.with === 'hash') ? salts.hash : ''
+    const salt = masks.some((mask) => mask.with === 'token')
+      ? salts.token
+      : masks.some((mask) => mask.with === 'hash')
+        ? salts.hash
+        : ''
     const found = this.#parts.sql.mask(sql.text, this.#context, masks, salt)
     return found instanceof Promise ? found.then(tracing) : tracing(found)
   }
@@ -288,7 +322,8 @@ function tracing(found: Rewriting): Tracing {
   return { result: found.kind === 'rewritten' ? { kind: 'traced', forwarded: found.text } : { kind: 'traced' }, found }
 }
 
-const functionCallRefusal = 'FunctionCall messages run functions without SQL text and are not let through; call the function in a query'
+const functionCallRefusal =
+  'FunctionCall messages run functions without SQL text and are not let through; call the function in a query'
 
 const onlyReads = (effect: Effect): boolean => effect.access === 'read'
 
@@ -331,7 +366,7 @@ function meaning(runs: readonly Meaning[]): Meant {
 }
 
 function readReported(searchPath: string, catalogue: Catalogue): string[] {
-  const user = catalogue.content.currentUser
+  const user = catalogue.content.user
   return [...searchPath.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)]
     .map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare ?? '')
     .map((name) => (name === '$user' ? user : name))

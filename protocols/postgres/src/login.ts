@@ -38,7 +38,10 @@ export interface Admitted {
 }
 
 /** Resolves with a cancel key, or an admitted session. `AuthenticationOk` was sent, nothing after it. Throws Denied or Malformed after telling the client. */
-export async function greet(client: ClientConnection, gate: Gate): Promise<Admitted | { readonly cancel: CancelKey; readonly stream: Duplex }> {
+export async function greet(
+  client: ClientConnection,
+  gate: Gate,
+): Promise<Admitted | { readonly cancel: CancelKey; readonly stream: Duplex }> {
   const late = new AbortController()
   const timer = setTimeout(
     () => late.abort(new Malformed('client', 'login-timeout', 'the login took too long')),
@@ -65,7 +68,8 @@ async function open(stream: Duplex, gate: Gate, deadline: AbortSignal): Promise<
     const head = await line.reader.read(8)
     const size = head.readUInt32BE(0)
     const code = head.readUInt32BE(4)
-    if (size < 8 || size > maxStartupBytes) throw new Malformed('client', 'malformed-startup', 'this is not a Postgres start-up packet')
+    if (size < 8 || size > maxStartupBytes)
+      throw new Malformed('client', 'malformed-startup', 'this is not a Postgres start-up packet')
     if (code === codes.tls && size === 8 && !line.tls) line = await negotiatedTls(line, gate, deadline)
     else if (code === codes.gss && size === 8 && !gssRefused) {
       gssRefused = true
@@ -132,7 +136,10 @@ async function admit(startup: Startup, line: Line, facts: ClientFacts, gate: Gat
     const gone = new AbortController()
     const left = (): void => gone.abort()
     stream.once('close', left)
-    const session = await gate.admit({ user, target, protocol: 'postgres', proof: exchange.proof, client }, { onWait, signal: gone.signal })
+    const session = await gate.admit(
+      { user, target, protocol: 'postgres', proof: exchange.proof, client },
+      { onWait, signal: gone.signal },
+    )
     stream.off('close', left)
     accept()
     return { session, stream, early: reader.detach(), minor: startup.minor, settings }
@@ -153,7 +160,8 @@ async function prove(user: string, line: Line, facts: ClientFacts, gate: Gate): 
   line.stream.write(message(fromUpstream.authentication, int32(10), ...mechanisms, Buffer.from([0])))
   const initial = new Body(await readProof(line.reader), 'client')
   const mechanism = initial.text()
-  if (!mechanisms.includes(mechanism)) throw new Malformed('client', 'sasl-malformed', `SASL mechanism ${mechanism} was not offered`)
+  if (!mechanisms.includes(mechanism))
+    throw new Malformed('client', 'sasl-malformed', `SASL mechanism ${mechanism} was not offered`)
   const scram = new ScramServer(challenge, binding)
   const first = initial.bytes(initial.int32())
   initial.end()

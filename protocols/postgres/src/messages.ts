@@ -56,9 +56,9 @@ export class Body {
   readonly #from: Side
   #at: number
 
-  /** `message` is the whole message with its type byte and length. */
-  constructor(message: Buffer, from: Side, at = 5) {
-    this.#bytes = message
+  /** `bytes` is the whole message with its type byte and length. */
+  constructor(bytes: Buffer, from: Side, at = 5) {
+    this.#bytes = bytes
     this.#from = from
     this.#at = at
   }
@@ -117,7 +117,11 @@ export class Body {
 
   #malformed(what: string): Malformed {
     const type = String.fromCharCode(this.#bytes[0] ?? 0x3f)
-    return new Malformed(this.#from, 'malformed-message', `message ${JSON.stringify(type)} from the ${this.#from} is malformed: ${what}`)
+    return new Malformed(
+      this.#from,
+      'malformed-message',
+      `message ${JSON.stringify(type)} from the ${this.#from} is malformed: ${what}`,
+    )
   }
 }
 
@@ -214,7 +218,8 @@ export function readNamed(bytes: Buffer): { readonly what: 'statement' | 'portal
   const what = body.byte()
   const name = body.cstring().toString('latin1')
   body.end()
-  if (what !== 0x53 && what !== 0x50) throw new Malformed('client', 'malformed-message', 'Close and Describe name a statement (S) or a portal (P)')
+  if (what !== 0x53 && what !== 0x50)
+    throw new Malformed('client', 'malformed-message', 'Close and Describe name a statement (S) or a portal (P)')
   return { what: what === 0x53 ? 'statement' : 'portal', name }
 }
 

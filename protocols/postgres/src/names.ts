@@ -41,7 +41,9 @@ export class Names<T> {
 
   /** Everything this name might mean at this moment. */
   candidates(name: string): T[] {
-    const pending = this.#pending.filter((change) => change.name === name && change.value !== undefined).map((change) => change.value as T)
+    const pending = this.#pending
+      .filter((change) => change.name === name && change.value !== undefined)
+      .map((change) => change.value as T)
     const confirmed = this.#confirmed.get(name)
     return confirmed === undefined ? pending : [confirmed, ...pending]
   }

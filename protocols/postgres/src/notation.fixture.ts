@@ -15,7 +15,8 @@ const values = (list: readonly Argument[]): Buffer[] =>
 
 const client: Readonly<Record<string, (args: Argument[]) => Buffer>> = {
   Query: ([sql]) => message(fromClient.query, text(sql)),
-  Parse: ([name, sql, ...types]) => message(fromClient.parse, bare(text(name)), text(sql), int16(types.length), ...types.map((type) => int32(Number(type)))),
+  Parse: ([name, sql, ...types]) =>
+    message(fromClient.parse, bare(text(name)), text(sql), int16(types.length), ...types.map((type) => int32(Number(type)))),
   Bind: ([portal, name, ...bound]) =>
     message(fromClient.bind, bare(text(portal)), bare(text(name)), int16(0), int16(bound.length), ...values(bound), int16(0)),
   Describe: ([what, name]) => message(fromClient.describe, Buffer.from(text(what)), bare(text(name))),
@@ -38,7 +39,8 @@ const upstream: Readonly<Record<string, (args: Argument[]) => Buffer>> = {
   NoData: () => message(fromUpstream.noData),
   EmptyQuery: () => message(fromUpstream.emptyQuery),
   PortalSuspended: () => message(fromUpstream.portalSuspended),
-  ParameterDescription: (types) => message(fromUpstream.parameterDescription, int16(types.length), ...types.map((type) => int32(Number(type)))),
+  ParameterDescription: (types) =>
+    message(fromUpstream.parameterDescription, int16(types.length), ...types.map((type) => int32(Number(type)))),
   RowDescription: (names) =>
     message(
       fromUpstream.rowDescription,
@@ -46,14 +48,28 @@ const upstream: Readonly<Record<string, (args: Argument[]) => Buffer>> = {
       ...names.flatMap((name) => {
         const [column = '', origin = '0.0'] = text(name).split('@')
         const [table = '0', attribute = '0'] = origin.split('.')
-        return [Buffer.from(`${column}\0`), int32(Number(table)), int16(Number(attribute)), int32(25), int16(-1 & 0xffff), int32(-1), int16(0)]
+        return [
+          Buffer.from(`${column}\0`),
+          int32(Number(table)),
+          int16(Number(attribute)),
+          int32(25),
+          int16(-1 & 0xffff),
+          int32(-1),
+          int16(0),
+        ]
       }),
     ),
   DataRow: (cells) => message(fromUpstream.dataRow, int16(cells.length), ...values(cells)),
   CommandComplete: ([tag]) => message(fromUpstream.commandComplete, text(tag)),
   ReadyForQuery: ([status]) => message(fromUpstream.readyForQuery, Buffer.from(text(status))),
   ErrorResponse: ([code, words, detail]) =>
-    writeFields(fromUpstream.error, { S: 'ERROR', V: 'ERROR', C: text(code), M: text(words), ...(detail === undefined ? {} : { D: text(detail) }) }),
+    writeFields(fromUpstream.error, {
+      S: 'ERROR',
+      V: 'ERROR',
+      C: text(code),
+      M: text(words),
+      ...(detail === undefined ? {} : { D: text(detail) }),
+    }),
   Denial: ([statement]) => errorResponse(denialWords(Number(statement))),
   NoticeResponse: ([words]) => writeFields(fromUpstream.notice, { S: 'NOTICE', V: 'NOTICE', C: '00000', M: text(words) }),
   ParameterStatus: ([name, value]) => message(fromUpstream.parameterStatus, text(name), text(value)),
@@ -63,7 +79,12 @@ const upstream: Readonly<Record<string, (args: Argument[]) => Buffer>> = {
   CopyDone: () => message(fromUpstream.copyDone),
 }
 
-const denialWords = (statement: number): Answer['words'] & {} => ({ severity: 'ERROR', code: '42501', message: 'denied', detail: `statement ${statement}` })
+const denialWords = (statement: number): Answer['words'] & {} => ({
+  severity: 'ERROR',
+  code: '42501',
+  message: 'denied',
+  detail: `statement ${statement}`,
+})
 
 function encode(from: Side, _to: Side, line: string): Buffer {
   const [, name = '', rest = ''] = /^(\w+)\s*(.*)$/.exec(line) ?? []
@@ -91,7 +112,14 @@ function printQuestion(question: Question): string {
 /** `allow`, `deny`, `rewrite "text"`, `copy`, `upto N`, `forbid OID.N`, `cover`, `cover-details`. */
 function answer(words: string, statement: number): Answer {
   const [kind = '', argument = ''] = words.split(/ (.*)/s)
-  const allowed: Answer = { statement, ruling: { kind: 'allow', rule: null }, cover: 'nothing', forbiddenOrigins: [], mayCopyIn: false, masksKey: '' }
+  const allowed: Answer = {
+    statement,
+    ruling: { kind: 'allow', rule: null },
+    cover: 'nothing',
+    forbiddenOrigins: [],
+    mayCopyIn: false,
+    masksKey: '',
+  }
   switch (kind) {
     case 'allow':
       return allowed

@@ -8,7 +8,11 @@ export function formatOf(formats: readonly number[], index: number): number {
   return formats.length === 1 ? (formats[0] as number) : (formats[index] ?? 0)
 }
 
-export function readableValues(values: readonly (Buffer | null)[], formats: readonly number[], types: readonly number[]): (string | null)[] {
+export function readableValues(
+  values: readonly (Buffer | null)[],
+  formats: readonly number[],
+  types: readonly number[],
+): (string | null)[] {
   return values.map((value, index) => {
     if (value === null) return null
     return formatOf(formats, index) === 0 ? readableText(value) : readableBinary(value, types[index] ?? 0)

@@ -57,7 +57,9 @@ export class MadeNames {
 
 function add(names: Map<string, Meaning[]>, name: string, meaning: Meaning): void {
   const known = names.get(name) ?? []
-  const same = known.some((each) => each.text === meaning.text && each.masksKey === meaning.masksKey && each.effects === meaning.effects)
+  const same = known.some(
+    (each) => each.text === meaning.text && each.masksKey === meaning.masksKey && each.effects === meaning.effects,
+  )
   if (!same && known.length < maxMeanings) names.set(name, [...known, meaning])
 }
 

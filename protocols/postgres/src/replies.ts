@@ -3,7 +3,16 @@
 
 import { Malformed } from '@sallyport/core'
 import type { StatementEnd, Step } from '@sallyport/wire'
-import { errorResponse, fromUpstream, readFields, readParameterTypes, readRowDescription, rowsOfTag, writeFields, Body } from './messages.js'
+import {
+  errorResponse,
+  fromUpstream,
+  readFields,
+  readParameterTypes,
+  readRowDescription,
+  rowsOfTag,
+  writeFields,
+  Body,
+} from './messages.js'
 import type { ErrorWords, Fields } from './messages.js'
 import type { Answer, Definition, Question } from './question.js'
 import { coveredText } from './wording.js'
@@ -85,7 +94,8 @@ export class Replies {
   }
 
   push(entry: Expected): void {
-    if (this.#expected.length >= maxExpected) throw new Malformed('client', 'pipeline-too-long', `more than ${maxExpected} messages wait for their replies`)
+    if (this.#expected.length >= maxExpected)
+      throw new Malformed('client', 'pipeline-too-long', `more than ${maxExpected} messages wait for their replies`)
     this.#expected.push(entry)
   }
 
@@ -252,7 +262,8 @@ export class Replies {
     this.reported.set(name, value)
     const pinned = name === 'client_encoding' ? 'UTF8' : name === 'standard_conforming_strings' ? 'on' : value
     // From here on texts would mean something else to the server than to us.
-    if (value !== pinned) throw new Malformed('client', 'pinned-setting-changed', `${name} must stay ${pinned} through the gateway; the session ends`)
+    if (value !== pinned)
+      throw new Malformed('client', 'pinned-setting-changed', `${name} must stay ${pinned} through the gateway; the session ends`)
     return bytes
   }
 }
@@ -273,9 +284,14 @@ function ended(run: Run): Step<Question> {
 /** The parser and the server disagree about where a column comes from: nothing of it may be shown. */
 function refuseOrigins(bytes: Buffer, forbidden: readonly string[]): void {
   const bare = readRowDescription(bytes).find((column) => forbidden.includes(`${column.tableOid}.${column.attributeNumber}`))
-  if (bare !== undefined) throw new Malformed('upstream', 'unmasked-column', `result column ${bare.name} would show a masked column`)
+  if (bare !== undefined)
+    throw new Malformed('upstream', 'unmasked-column', `result column ${bare.name} would show a masked column`)
 }
 
 function unexpected(type: number): Malformed {
-  return new Malformed('upstream', 'unexpected-message', `message ${JSON.stringify(String.fromCharCode(type))} from the target does not fit what was asked`)
+  return new Malformed(
+    'upstream',
+    'unexpected-message',
+    `message ${JSON.stringify(String.fromCharCode(type))} from the target does not fit what was asked`,
+  )
 }

@@ -53,7 +53,8 @@ export class Responses {
     while (bytes.length - at >= 5) {
       const type = bytes[at] as number
       const size = bytes.readUInt32BE(at + 1) + 1
-      if (size < 5 || size > maxMessageBytes) throw new Malformed('upstream', 'malformed-message', 'a message from the target has an impossible length')
+      if (size < 5 || size > maxMessageBytes)
+        throw new Malformed('upstream', 'malformed-message', 'a message from the target has an impossible length')
       if (type === dataRow || type === copyData) {
         const question = this.#row(size)
         if (question !== undefined) {
@@ -71,7 +72,8 @@ export class Responses {
         at = end
         continue
       }
-      if (size > maxControlBytes) throw new Malformed('upstream', 'malformed-message', 'a message from the target is longer than this gateway holds')
+      if (size > maxControlBytes)
+        throw new Malformed('upstream', 'malformed-message', 'a message from the target is longer than this gateway holds')
       if (at + size > bytes.length) break
       const own = bytes.subarray(at, at + size)
       const before = steps.length
@@ -104,7 +106,8 @@ export class Responses {
   #row(size: number): { readonly statement: number; readonly rows: number } | undefined {
     const head = this.#replies.head
     const run = head?.run
-    if (run === undefined || head?.answer?.ruling.kind === 'deny') throw new Malformed('upstream', 'unexpected-message', 'the target sent rows that nobody asked for')
+    if (run === undefined || head?.answer?.ruling.kind === 'deny')
+      throw new Malformed('upstream', 'unexpected-message', 'the target sent rows that nobody asked for')
     this.#rowDropped = this.#replies.refusing
     if (this.#rowDropped) return undefined
     if (run.sent >= run.rowsUpTo) return { statement: run.statement, rows: run.sent + 1 }
@@ -115,5 +118,6 @@ export class Responses {
 }
 
 function send(bytes: Buffer, from: number, to: number, steps: Steps): void {
-  if (to > from) steps.push({ kind: 'send', to: 'client', bytes: from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to) })
+  if (to > from)
+    steps.push({ kind: 'send', to: 'client', bytes: from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to) })
 }

@@ -59,8 +59,10 @@ export class ScramServer {
   #checkBinding(mechanism: string, gs2: string, bindingName: string | undefined): void {
     const bound = bindingName !== undefined
     if (bound !== (mechanism === scramPlus)) throw refuse('the mechanism and the channel binding flag disagree')
-    if (bound && (this.#binding === undefined || bindingName !== 'tls-server-end-point')) throw refuse('this channel binding is not supported')
-    if (gs2.startsWith('y') && this.#binding !== undefined) throw refuse('the client thinks we cannot bind channels; someone is in between')
+    if (bound && (this.#binding === undefined || bindingName !== 'tls-server-end-point'))
+      throw refuse('this channel binding is not supported')
+    if (gs2.startsWith('y') && this.#binding !== undefined)
+      throw refuse('the client thinks we cannot bind channels; someone is in between')
   }
 
   /** The proof to admit with, and the answer to send once it was found good. */
@@ -69,7 +71,10 @@ export class ScramServer {
     const text = last.toString('utf8')
     const cut = text.lastIndexOf(',p=')
     const parts = attributes(text)
-    const bound = Buffer.concat([Buffer.from(this.#gs2), this.#gs2.startsWith('p') ? (this.#binding as Uint8Array) : Buffer.alloc(0)])
+    const bound = Buffer.concat([
+      Buffer.from(this.#gs2),
+      this.#gs2.startsWith('p') ? (this.#binding as Uint8Array) : Buffer.alloc(0),
+    ])
     const proof = Buffer.from(parts.get('p') ?? '', 'base64')
     if (cut < 0 || parts.get('r') !== this.#nonce || parts.get('c') !== bound.toString('base64') || proof.length !== 32) {
       throw refuse('the last message does not fit the exchange')
@@ -122,7 +127,8 @@ export class ScramClient {
     const salt = Buffer.from(parts.get('s') ?? '', 'base64')
     const iterations = Number(parts.get('i'))
     const sane = Number.isInteger(iterations) && iterations > 0 && iterations <= maxIterations
-    if (!nonce.startsWith(this.#nonce) || nonce.length === this.#nonce.length || salt.length === 0 || !sane) throw bad('its first SASL message is not good')
+    if (!nonce.startsWith(this.#nonce) || nonce.length === this.#nonce.length || salt.length === 0 || !sane)
+      throw bad('its first SASL message is not good')
     const bound = Buffer.concat([Buffer.from(this.#gs2), this.#binding ?? Buffer.alloc(0)]).toString('base64')
     const withoutProof = `c=${bound},r=${nonce}`
     const authMessage = `n=,r=${this.#nonce},${text},${withoutProof}`

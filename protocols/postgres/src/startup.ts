@@ -24,7 +24,8 @@ export function readStartup(packet: Buffer): Startup {
   const version = body.uint32()
   const major = version >>> 16
   const asked = version & 0xffff
-  if (major !== 3) throw new Malformed('client', 'unsupported-protocol', `protocol ${major}.${asked} is not spoken here; 3.0 and 3.2 are`)
+  if (major !== 3)
+    throw new Malformed('client', 'unsupported-protocol', `protocol ${major}.${asked} is not spoken here; 3.0 and 3.2 are`)
   const parameters = new Map<string, string>()
   const unknown: string[] = []
   for (let name = body.text(); name !== ''; name = body.text()) {
@@ -79,7 +80,10 @@ export function allowedSettings(startup: ReadonlyMap<string, string>): Settings 
     else if (lower === 'replication') checkReplication(value)
     else if (lower === 'standard_conforming_strings') checkStrings(value)
     else if (harmless.has(lower)) settings.set(lower, value)
-    else throw refused(`start-up parameter ${name} is not allowed through the gateway; allowed are ${[...harmless].join(', ')} and client_encoding=UTF8`)
+    else
+      throw refused(
+        `start-up parameter ${name} is not allowed through the gateway; allowed are ${[...harmless].join(', ')} and client_encoding=UTF8`,
+      )
   }
   settings.set('client_encoding', 'UTF8')
   settings.set('standard_conforming_strings', 'on')
@@ -99,7 +103,8 @@ function checkEncoding(value: string): void {
 }
 
 function checkReplication(value: string): void {
-  if (!['0', 'off', 'false', 'no', 'f', 'n'].includes(value.toLowerCase())) throw refused('replication connections are not allowed through the gateway')
+  if (!['0', 'off', 'false', 'no', 'f', 'n'].includes(value.toLowerCase()))
+    throw refused('replication connections are not allowed through the gateway')
 }
 
 function checkStrings(value: string): void {
@@ -112,7 +117,14 @@ export function readOptions(options: string): [string, string][] {
   const settings: [string, string][] = []
   for (let at = 0; at < words.length; at += 1) {
     const word = words[at] as string
-    const setting = word === '-c' ? (words[(at += 1)] ?? '') : word.startsWith('--') ? word.slice(2) : word.startsWith('-c') ? word.slice(2) : undefined
+    const setting =
+      word === '-c'
+        ? (words[(at += 1)] ?? '')
+        : word.startsWith('--')
+          ? word.slice(2)
+          : word.startsWith('-c')
+            ? word.slice(2)
+            : undefined
     const equals = setting?.indexOf('=') ?? -1
     if (setting === undefined || equals < 1) throw refused(`options ${JSON.stringify(word)} is not allowed; write -c name=value`)
     settings.push([setting.slice(0, equals).replaceAll('-', '_'), setting.slice(equals + 1)])
@@ -122,5 +134,7 @@ export function readOptions(options: string): [string, string][] {
 
 /** The schema names of a search_path as the server lists them. */
 export function readSearchPath(path: string): string[] {
-  return [...path.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? (bare ?? '').toLowerCase())
+  return [...path.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
+    ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? (bare ?? '').toLowerCase(),
+  )
 }

@@ -83,7 +83,7 @@ class Transcript {
   }
 
   #print(bytes: Buffer): string | undefined {
-    switch (bytes[0]) {
+    switch (bytes.readUInt8(0)) {
       case fromUpstream.rowDescription:
         this.#columns = readRowDescription(bytes)
         return this.#columns.map((column) => column.name).join(' | ')

@@ -43,7 +43,12 @@ export interface LoggedIn {
 }
 
 /** Logs in with the stored credential. Throws Unreachable; its message never holds more than the server's SQLSTATE. */
-export async function logIn(target: Target, upstream: Upstream, settings: ReadonlyMap<string, string>, signal: AbortSignal): Promise<LoggedIn> {
+export async function logIn(
+  target: Target,
+  upstream: Upstream,
+  settings: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<LoggedIn> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(loginMs)])
   try {
     const tls = target.tls === 'off' ? undefined : tlsOptions(target, upstream)
@@ -77,7 +82,10 @@ async function startTls(stream: Duplex, options: TlsOptions, target: Target, dea
   const answer = (await reader.read(1)).toString('latin1')
   // Bytes that follow 'S' in the clear were put there by somebody else (CVE-2021-23222).
   if (answer !== 'S' || reader.buffered > 0) {
-    throw new Unreachable('upstream-tls-refused', `target ${target.name} does not offer TLS; set tls: off for it only on a network you trust`)
+    throw new Unreachable(
+      'upstream-tls-refused',
+      `target ${target.name} does not offer TLS; set tls: off for it only on a network you trust`,
+    )
   }
   return offerTls(stream, options, deadline)
 }
@@ -86,7 +94,11 @@ function startupPacket(upstream: Upstream, settings: ReadonlyMap<string, string>
   const user = upstream.credential.kind === 'password' ? upstream.credential.username : 'postgres'
   const database = upstream.database ?? user
   const pairs = [...new Map([['user', user], ['database', database], ...settings])]
-  const body = Buffer.concat([int32(3 << 16), ...pairs.flatMap(([name, value]) => [Buffer.from(`${name}\0${value}\0`)]), Buffer.from([0])])
+  const body = Buffer.concat([
+    int32(3 << 16),
+    ...pairs.flatMap(([name, value]) => [Buffer.from(`${name}\0${value}\0`)]),
+    Buffer.from([0]),
+  ])
   return Buffer.concat([int32(body.length + 4), body])
 }
 
@@ -118,7 +130,10 @@ class Login {
       if (method === 0) return
       const { username, password } = this.#password(credential)
       if (method === 10) await this.#sasl(body, password)
-      else if (!covered) throw this.#failed('it asks for a password that would travel unprotected; set tls: require or verify, or SCRAM at the target')
+      else if (!covered)
+        throw this.#failed(
+          'it asks for a password that would travel unprotected; set tls: require or verify, or SCRAM at the target',
+        )
       else if (method === 3) this.#stream.write(message(fromClient.password, password))
       else if (method === 5) this.#stream.write(message(fromClient.password, md5Answer(username, password, body.bytes(4))))
       else throw this.#failed(`it asks for authentication method ${method}, which is not supported`)
@@ -172,7 +187,8 @@ class Login {
   async #read(): Promise<Buffer> {
     const head = await this.#reader.read(5)
     const size = head.readUInt32BE(1)
-    if (size < 4 || size > maxLoginMessageBytes) throw new Malformed('upstream', 'malformed-message', 'a login message has an impossible length')
+    if (size < 4 || size > maxLoginMessageBytes)
+      throw new Malformed('upstream', 'malformed-message', 'a login message has an impossible length')
     const bytes = Buffer.concat([head, await this.#reader.read(size - 4)])
     if (bytes[0] === fromUpstream.error) throw this.#refusal(bytes)
     return bytes
@@ -181,13 +197,21 @@ class Login {
   /** The server's own words could name the stored user; the caller gets the SQLSTATE, the log keeps the rest as the cause. */
   #refusal(bytes: Buffer): Unreachable {
     const fields = readFields(bytes)
-    return new Unreachable('target-login-failed', `target ${this.#target} refused the stored login (SQLSTATE ${fields['C'] ?? 'unknown'})`, {
-      cause: new Error(fields['M'] ?? ''),
-    })
+    return new Unreachable(
+      'target-login-failed',
+      `target ${this.#target} refused the stored login (SQLSTATE ${fields['C'] ?? 'unknown'})`,
+      {
+        cause: new Error(fields['M'] ?? ''),
+      },
+    )
   }
 
   #unexpected(bytes: Buffer): Malformed {
-    return new Malformed('upstream', 'unexpected-message', `message ${String.fromCharCode(bytes[0] ?? 0)} does not belong into a login`)
+    return new Malformed(
+      'upstream',
+      'unexpected-message',
+      `message ${String.fromCharCode(bytes[0] ?? 0)} does not belong into a login`,
+    )
   }
 
   #failed(what: string): Unreachable {

@@ -39,12 +39,12 @@ describe('noise', () => {
       const wire = new PostgresWire()
       try {
         for (let count = 0; count < 6; count += 1) {
-          const { from, text } = inputs[next() % inputs.length] as (typeof inputs)[number]
+          const { from, text } = inputs[next() % inputs.length]
           const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
           if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
           let steps = wire.receive(from, bytes)
           for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
-            steps = wire.rule(notation.answer(['allow', 'deny', 'copy', 'upto 1'][next() % 4] as string, count))
+            steps = wire.rule(notation.answer(['allow', 'deny', 'copy', 'upto 1'][next() % 4], count))
           }
         }
       } catch (error) {

@@ -6,7 +6,18 @@
 import { Malformed } from '@sallyport/core'
 import { ByteQueue } from '@sallyport/wire'
 import type { Wire } from '@sallyport/wire'
-import { fromClient, int16, int32, message, readBind, readExecute, readNamed, readParse, readQuery, replaceParseText } from './messages.js'
+import {
+  fromClient,
+  int16,
+  int32,
+  message,
+  readBind,
+  readExecute,
+  readNamed,
+  readParse,
+  readQuery,
+  replaceParseText,
+} from './messages.js'
 import { Names } from './names.js'
 import type { Answer, Definition, Question } from './question.js'
 import { afterCopy, Replies } from './replies.js'
@@ -188,7 +199,8 @@ export class PostgresWire implements Wire<Question, Answer> {
   #passCopy(steps: Steps): void {
     const part = this.#client.takeSome(this.#copyLeft)
     this.#copyLeft -= part.length
-    if (this.#replies.head?.copyIn === 'asked') steps.push({ kind: 'keep', bytes: part }, { kind: 'send', to: 'upstream', bytes: part })
+    if (this.#replies.head?.copyIn === 'asked')
+      steps.push({ kind: 'keep', bytes: part }, { kind: 'send', to: 'upstream', bytes: part })
   }
 
   /** false: it must wait, and is still in the queue. */
@@ -264,18 +276,29 @@ export class PostgresWire implements Wire<Question, Answer> {
       // A simple Query drops the unnamed statement (PostgreSQL documentation, "Extended Query").
       const dropped = this.#statements.candidates('').length > 0 ? this.#proposed(this.#statements, '', undefined) : undefined
       this.#replies.push(dropped === undefined ? entry : { ...entry, settling: dropped })
-      forward(denied ? message(fromClient.query, poison(answer)) : answer.text === undefined ? bytes : message(fromClient.query, answer.text), out)
+      forward(
+        denied
+          ? message(fromClient.query, poison(answer))
+          : answer.text === undefined
+            ? bytes
+            : message(fromClient.query, answer.text),
+        out,
+      )
     })
   }
 
   #parse(bytes: Buffer, steps: Steps): void {
     const { name, sql, types } = readParse(bytes)
     this.#refuseName(name)
-    if (this.#statements.size >= maxNames) throw new Malformed('client', 'too-many-names', `more than ${maxNames} prepared statements at once`)
+    if (this.#statements.size >= maxNames)
+      throw new Malformed('client', 'too-many-names', `more than ${maxNames} prepared statements at once`)
     this.#ask({ form: 'parse', sql }, steps, (answer, out) => {
       if (answer.ruling.kind === 'deny') {
         this.#poisoned({ kind: 'parse', answer, copyIn: 'no' })
-        return forward(message(fromClient.parse, name === '' ? Buffer.from([0]) : Buffer.from(`${name}\0`, 'latin1'), poison(answer), int16(0)), out)
+        return forward(
+          message(fromClient.parse, name === '' ? Buffer.from([0]) : Buffer.from(`${name}\0`, 'latin1'), poison(answer), int16(0)),
+          out,
+        )
       }
       const settling = this.#proposed(this.#statements, name, { sql, types, answer })
       this.#replies.push({ kind: 'parse', answer, settling, copyIn: 'no' })
@@ -303,7 +326,8 @@ export class PostgresWire implements Wire<Question, Answer> {
 
   #close(bytes: Buffer, steps: Steps): void {
     const { what, name } = readNamed(bytes)
-    const settling = what === 'statement' ? this.#proposed(this.#statements, name, undefined) : this.#proposed(this.#portals, name, undefined)
+    const settling =
+      what === 'statement' ? this.#proposed(this.#statements, name, undefined) : this.#proposed(this.#portals, name, undefined)
     this.#replies.push({ kind: 'close', settling, copyIn: 'no' })
     forward(bytes, steps)
   }
@@ -373,7 +397,8 @@ export class PostgresWire implements Wire<Question, Answer> {
   }
 
   #refuseName(name: string): void {
-    if (name.startsWith(poisonName)) throw new Malformed('client', 'reserved-name', `names that begin with "${poisonName}" are the gateway's own`)
+    if (name.startsWith(poisonName))
+      throw new Malformed('client', 'reserved-name', `names that begin with "${poisonName}" are the gateway's own`)
   }
 }
 
@@ -393,8 +418,10 @@ function runOf(answer: Answer): Run {
 
 function checkSize(type: number, size: number): void {
   const limit = limits[type]
-  if (limit === undefined) throw new Malformed('client', 'unexpected-message', `message ${printed(type)} is not one that a client may send`)
-  if (size < 5 || size > limit) throw new Malformed('client', 'message-too-long', `message ${printed(type)} of ${size} bytes; the limit is ${limit}`)
+  if (limit === undefined)
+    throw new Malformed('client', 'unexpected-message', `message ${printed(type)} is not one that a client may send`)
+  if (size < 5 || size > limit)
+    throw new Malformed('client', 'message-too-long', `message ${printed(type)} of ${size} bytes; the limit is ${limit}`)
 }
 
 const printed = (type: number): string => JSON.stringify(String.fromCharCode(type))

@@ -23,7 +23,8 @@ const sqlStates: Readonly<Record<string, string>> = {
 /** A FATAL: the session is over. Only a Denied, a Malformed client and the target's name are shown; a bug shows nothing of itself. */
 export function wordFatal(error: unknown, session?: string): ErrorWords {
   const where = session === undefined ? {} : { detail: `Session ${session}.` }
-  if (!isKnownError(error)) return { severity: 'FATAL', code: 'XX000', message: 'the gateway met a fault of its own and ended this session', ...where }
+  if (!isKnownError(error))
+    return { severity: 'FATAL', code: 'XX000', message: 'the gateway met a fault of its own and ended this session', ...where }
   const code = sqlStates[error.code] ?? (error.fault === 'client' ? '08P01' : error.fault === 'upstream' ? '08006' : '58000')
   return { severity: 'FATAL', code, message: error.message, ...where }
 }
