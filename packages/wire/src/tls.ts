@@ -13,13 +13,19 @@ export function acceptTls(
     readonly alpn: readonly string[]
     readonly requireAlpn: boolean
     readonly deadline: AbortSignal
+    /** A context for the name that the client asks for, where it is not the usual one. */
+    readonly contextFor?: (name: string) => SecureContext | undefined
   },
 ): Promise<TLSSocket> {
+  const { contextFor } = options
   const secured = new TLSSocket(stream, {
     isServer: true,
     secureContext: options.context,
     ALPNProtocols: [...options.alpn],
     requestCert: false,
+    ...(contextFor === undefined
+      ? {}
+      : { SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, contextFor(name) ?? options.context) }),
   })
   return handshake(
     secured,
