@@ -3,7 +3,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Denied, secret } from '@sallyport/core'
 import type { Identity, Secret } from '@sallyport/core'
-import type { ApiParts, Review } from './ports.js'
+import type { ApiParts, CallingEnd, Review } from './ports.js'
 
 export type Caller =
   | { readonly kind: 'admin'; readonly name: 'admin' }
@@ -23,7 +23,7 @@ const MAX_TOKEN_CHARACTERS = 16_384
 export async function callerOf(
   authorization: string | undefined,
   parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'>,
-  client: { readonly tls: boolean; readonly loopback: boolean },
+  client: CallingEnd,
 ): Promise<Caller> {
   const token = bearerToken(authorization)
   if (token === undefined) throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')

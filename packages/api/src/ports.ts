@@ -1,6 +1,6 @@
 // What the API needs from the rest of the house. `cli` passes the objects in; nothing here names another room.
 
-import type { Identity, Secret } from '@sallyport/core'
+import type { Effect, Identity, Secret, Verdict } from '@sallyport/core'
 
 export interface SessionSummary {
   readonly id: string
@@ -123,17 +123,26 @@ export interface ApplyResult {
 }
 
 export interface Explained {
-  readonly verdict: unknown
-  readonly effects: readonly unknown[]
-  readonly text: string
-  readonly rules: readonly { readonly name: string; readonly matched: boolean; readonly why: readonly string[] }[]
+  /** Whether the identity has a grant for the target; without one nothing else counts. */
   readonly granted: boolean
+  readonly verdict: Verdict
+  /** What the statement was understood to do, by the catalogue of the target where `catalogue` says so. */
+  readonly effects: readonly Effect[]
+  readonly catalogue: boolean
+  readonly rules: readonly {
+    readonly rule: string
+    readonly then: string
+    readonly outcome: 'matched' | 'could' | 'rows' | 'not-matched'
+    readonly criteria: readonly { readonly criterion: string; readonly held: boolean; readonly says: string }[]
+  }[]
 }
 
 export interface Verified {
   readonly whole: boolean
   readonly sessions: number
-  readonly faults: readonly { readonly session: string | null; readonly what: string }[]
+  readonly faults: readonly { readonly session: string | null; readonly kind: string; readonly what: string }[]
+  /** Keys that only the database vouches for: another node's, or those of whoever could write there. */
+  readonly unpinned: readonly string[]
 }
 
 export interface Status {
@@ -152,6 +161,14 @@ export interface Proved {
   readonly token?: { readonly id: string; readonly expiresAt: Date }
 }
 
+/** Where a call comes from. */
+export interface CallingEnd {
+  readonly tls: boolean
+  readonly loopback: boolean
+  /** `address:port` */
+  readonly address: string
+}
+
 export interface ApiParts {
   readonly adminToken: Secret
   readonly authorityPem: string
@@ -159,15 +176,16 @@ export interface ApiParts {
   readonly hosts: readonly string[]
   readonly operatorGroups: () => readonly string[]
   /** Throws Denied for every reason alike. */
-  readonly prove: (token: Secret, client: { readonly tls: boolean; readonly loopback: boolean }) => Promise<Proved>
+  readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
   readonly healthy: () => Promise<boolean>
   readonly status: () => Promise<Status>
   /** For everyone where `identity` is absent. */
   readonly reachable: (identity?: Identity) => readonly ReachableTarget[]
   readonly sessions: {
     list(filter: SessionFilter): Promise<readonly SessionSummary[]>
-    show(id: string): Promise<SessionSummary | undefined>
-    statements(id: string): Promise<readonly RecordedStatement[]>
+    summary(id: string): Promise<SessionSummary | undefined>
+    /** In order, those after number `after`. */
+    statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
     search(text: string, filter: SessionFilter): Promise<readonly FoundStatement[]>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
     /** On whichever node it lives. */
@@ -178,7 +196,7 @@ export interface ApiParts {
     get(id: string): Promise<Review | undefined>
     decide(
       id: string,
-      who: { readonly name: string; readonly groups: readonly string[]; readonly admin: boolean },
+      who: { readonly name: string; readonly groups: readonly string[]; readonly admin: boolean; readonly onBehalfOf?: string },
       kind: 'approve' | 'deny',
       reason: string,
     ): Promise<Review>

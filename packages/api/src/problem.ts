@@ -45,7 +45,8 @@ export function problemOf(error: unknown): Problem | undefined {
 function deniedStatus(code: string): number {
   if (code === 'unauthenticated') return 401
   if (code === 'too-many-requests') return 429
-  if (code === 'not-found' || code.endsWith('-not-found')) return 404
+  if (code === 'not-found' || code.startsWith('no-such-')) return 404
+  if (code === 'review-over' || code === 'decided-already') return 409
   return 403
 }
 

@@ -71,7 +71,7 @@ function fixture() {
         did.push(['list', filter])
         return [session]
       },
-      show: async (id) => (id === 's1' ? session : undefined),
+      summary: async (id) => (id === 's1' ? session : undefined),
       statements: async () => [],
       search: async (text, filter) => {
         did.push(['search', text, filter])
@@ -106,8 +106,8 @@ function fixture() {
         return { revision: 2, applied: !dryRun, changes: [], ended: 0 }
       },
     },
-    explain: async () => ({ verdict: {}, effects: [], text: '', rules: [], granted: true }),
-    verify: async () => ({ whole: true, sessions: 0, faults: [] }),
+    explain: async () => ({ verdict: { kind: 'allow', rule: null }, effects: [], catalogue: true, rules: [], granted: true }),
+    verify: async () => ({ whole: true, sessions: 0, faults: [], unpinned: [] }),
     log: (level, message, facts) => void did.push([level, message, facts]),
   }
   const app = buildApi(parts)

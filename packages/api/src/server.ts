@@ -47,7 +47,11 @@ export function createApi(parts: ApiParts, options: ApiOptions = {}): Api {
   const app = buildApi(parts, options)
   return {
     listen: async ({ host, port }) => {
-      await app.listen({ host, port })
+      await app.listen({ host, port }).catch((cause: unknown) => {
+        const taken = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE'
+        const why = taken ? 'something else listens there already' : String(cause)
+        throw new Misconfigured('cannot-listen', `the console cannot listen on ${host}:${port}: ${why}`, { cause })
+      })
       const bound = app.server.address()
       if (bound === null || typeof bound === 'string') throw new Misconfigured('no-address', 'the console has no address')
       const { address, family, port: actual } = bound
@@ -92,11 +96,20 @@ function tlsOptions(tls: NonNullable<ApiOptions['tls']>): ServerOptions {
   return { key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2' }
 }
 
+/** Where a review's notice points; the commands do the rest. It tells nothing that is not in the address itself. */
+const REVIEW_HINT = (id: string): string =>
+  `Review ${id}\n\nLook at it:   sallyport reviews show ${id}\nDecide:       sallyport reviews approve ${id} --reason "..."\n              sallyport reviews deny ${id} --reason "..."\n`
+
 /** What anybody may know: whether the gateway works, and the public certificate of its authority. */
 function addOpenRoutes(app: FastifyInstance, parts: ApiParts): void {
   app.get('/api/v1/health', async (_request, reply) => {
     const healthy = await parts.healthy()
     return reply.status(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'degraded' })
+  })
+  app.get<{ Params: { id: string } }>('/reviews/:id', async (request, reply) => {
+    const { id } = request.params
+    if (!/^[a-z0-9]{1,32}$/.test(id)) return refuse(reply, problem(404, 'not-found', 'there is nothing here'))
+    return reply.type('text/plain; charset=utf-8').send(REVIEW_HINT(id))
   })
   app.get('/api/v1/authority', async (_request, reply) => reply.type('application/x-pem-file').send(parts.authorityPem))
 }
@@ -129,7 +142,8 @@ async function authenticated(request: FastifyRequest, parts: ApiParts, failures:
     throw new Denied('too-many-requests', 'too many failed attempts; wait a minute')
   const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
   try {
-    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback })
+    const address = `${request.ip}:${request.socket.remotePort ?? 0}`
+    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback, address })
   } catch (error) {
     if (error instanceof Denied) failures.take(request.ip, Date.now())
     throw error

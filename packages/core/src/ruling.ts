@@ -53,7 +53,7 @@ export type Verdict = Ruling | { readonly kind: 'review'; readonly asks: readonl
 
 /** What a verdict may depend on besides the statement itself. */
 export interface JudgingFacts {
-  /** Rows already produced; absent before the statement runs. */
+  /** Rows produced, the one now being asked for included; absent before the statement runs. */
   readonly rows?: number
   readonly nowMs: number
 }

@@ -32,7 +32,7 @@ export interface Asking {
   readonly onWait?: (notice: ReviewNotice) => void
   /** Absent: this protocol cannot mask this statement, so a mask becomes a denial. */
   readonly trace?: (masks: readonly Mask[]) => Settled<Traced>
-  /** Rows already produced, when asking again for a statement that reached `rowsUpTo`. */
+  /** Rows produced with the next one, when asking again for a statement that reached `rowsUpTo`: `rowsUpTo + 1`. */
   readonly rows?: number
 }
 

@@ -111,7 +111,7 @@ describe('review', () => {
   it('denies what people denied', async () => {
     const settled: Settlement = { kind: 'denied', cause: 'review-denied', reason: 'not today', reviewers: ['anna'], review: 'r1' }
     const { live } = session([review(allow)], () => Promise.resolve(settled))
-    expect(await live.judge(statement)).toMatchObject({ kind: 'deny', cause: 'review-denied', reason: 'not today' })
+    expect(await live.judge(statement)).toMatchObject({ kind: 'deny', cause: 'review-denied', reason: 'not today (review r1)' })
   })
 
   it('denies what rules deny by the time people have approved', async () => {

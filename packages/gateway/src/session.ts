@@ -240,7 +240,8 @@ export class LiveSession implements Session {
   ): Ruling {
     const rule = asks[0]?.rule ?? null
     if (settlement.kind === 'denied') {
-      return { kind: 'deny', cause: settlement.cause, rule, reason: settlement.reason, hint: `Review ${settlement.review}.` }
+      const { cause, reason, review } = settlement
+      return { kind: 'deny', cause, rule, reason: review === '' ? reason : `${reason} (review ${review})` }
     }
     if (this.signal.aborted) return sessionEnded
     const now = this.#evaluate(statement, rows)

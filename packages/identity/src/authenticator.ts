@@ -31,7 +31,10 @@ export interface Proved {
 }
 
 export interface Authenticator {
-  /** The same for the same user, always; one that does not exist is not told apart. */
+  /**
+   * The same salt for the same user, always; one that does not exist is not told apart. Where identity providers are configured, a user
+   * without a live access token is asked for a clear proof, since a JWT is of no use to a challenge.
+   */
   challenge(user: string): Promise<ScramChallenge>
   /** Throws Denied('unauthenticated'), with one and the same message for every reason. */
   prove(login: LoginProof): Promise<Proved>
@@ -77,7 +80,14 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   }
 
   return {
-    challenge: (user) => Promise.resolve({ salt: scramSalt(secret, user), iterations: scramIterations }),
+    challenge: async (user) => {
+      const challenge = { salt: scramSalt(secret, user), iterations: scramIterations }
+      if (parts.providers.length === 0) return challenge
+      // Where the table cannot be read the login fails anyway, and is told so by `prove`; nobody is asked for a clear proof for that.
+      const records = await tokens.byIdentity(user).catch(() => undefined)
+      const askClear = records !== undefined && !records.some((record) => isLive(record, now()))
+      return askClear ? { ...challenge, clear: true } : challenge
+    },
     prove: async (login) => {
       const client = clientOf(login.address)
       const user = `${client} ${login.user}`

@@ -24,7 +24,8 @@ export function createFailureLimiter(limits: FailureLimits, now: () => number): 
   })
   const failuresNow = (key: string): number => {
     const entry = spent.get(key)
-    return entry === undefined ? 0 : Math.max(0, entry.failures - (now() - entry.at) / limits.refillMs)
+    // A clock that was set back must not make failures of the past grow.
+    return entry === undefined ? 0 : Math.max(0, entry.failures - Math.max(0, now() - entry.at) / limits.refillMs)
   }
   return {
     blocked: (key) => failuresNow(key) > limits.burst - 1,

@@ -67,9 +67,12 @@ export function matchEffects(compiledRule: CompiledRule, effects: readonly Effec
   if (criteria.length === 0) {
     return { compiled: compiledRule, certainty: 'yes', effect: undefined, doubt: undefined, columns: [], covers: new Set(effects) }
   }
-  const met = effects
-    .map((effect) => ({ effect, certainty: certaintyFor(compiledRule, effect, kind) }))
-    .filter(({ certainty }) => certainty !== 'no')
+  const met: { readonly effect: Effect; readonly certainty: Certainty }[] = []
+  for (const effect of effects) {
+    const certainty = certaintyFor(compiledRule, effect, kind)
+    if (certainty !== 'no') met.push({ effect, certainty })
+  }
+  if (met.length === 0) return undefined
   const sure = met.find(({ certainty }) => certainty === 'yes')
   const doubt = met.find(({ certainty }) => certainty === 'could')
   const first = sure ?? doubt
@@ -115,8 +118,7 @@ export function whenHolds(compiledRule: CompiledRule, scope: () => Scope): Held 
 /** Rows before the rule fires: undefined where it is not about rows, or has fired. */
 export function rowsLeft(compiledRule: CompiledRule, rows: number | undefined): number | undefined {
   const { rowsOver } = compiledRule
-  // Asking again with `rows` produced means that one more is waiting.
-  return rowsOver === undefined || (rows !== undefined && rows >= rowsOver) ? undefined : rowsOver
+  return rowsOver === undefined || (rows !== undefined && rows > rowsOver) ? undefined : rowsOver
 }
 
 function maskedIn(rule: Rule, effect: Effect, kind: StatementKind): readonly string[] {

@@ -40,7 +40,7 @@ interface EffectInScope {
 
 /** true, false, or what went wrong. Never throws, not even where the scope cannot be made. */
 export type Condition = (scope: () => Scope) => boolean | ConditionError
-export interface ConditionError {
+interface ConditionError {
   readonly said: string
 }
 

@@ -1,5 +1,6 @@
 // The criteria of `what` that look at one effect. All that a rule names must hold for the same effect.
 
+import { matchesAnyName } from '@sallyport/core'
 import { matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
 import { requestCriteria } from './request-criteria.js'
 import type { Effect, StatementKind } from '@sallyport/core'
@@ -35,7 +36,9 @@ export function effectCriteria(what: What | undefined, then: Then): readonly Eff
     criteria.push({ key: 'access', says: list('access', access), holds: doubtful((effect) => access.includes(effect.access)) })
   }
   if (verbs !== undefined) {
-    criteria.push({ key: 'verbs', says: list('verbs', verbs), holds: doubtful((effect) => anyVerb(verbs, effect.verb)) })
+    // Verbs are the gateway's own words, always in lower case.
+    const lower = verbs.map((verb) => verb.toLowerCase())
+    criteria.push({ key: 'verbs', says: list('verbs', verbs), holds: doubtful((effect) => matchesAnyName(lower, effect.verb)) })
   }
   if (objects !== undefined) {
     const holds = doubtful((effect) => matchesAnyUnsureName(objects, effect.object))
@@ -56,7 +59,14 @@ export function effectCriteria(what: What | undefined, then: Then): readonly Eff
 
 /** Every effect a rule is about is one that its criteria hold for; a rule without such criteria is about the statement itself. */
 export function certaintyOf(criteria: readonly EffectCriterion[], effect: Effect, kind: StatementKind): Certainty {
-  return leastSure(criteria.map((criterion) => criterion.holds(effect, kind)))
+  let certainty: Certainty = 'yes'
+  for (const criterion of criteria) {
+    const held = criterion.holds(effect, kind)
+    // Most rules are not about most statements: this is where they leave.
+    if (held === 'no') return 'no'
+    if (held === 'could') certainty = 'could'
+  }
+  return certainty
 }
 
 export function anyColumn(patterns: readonly string[], effect: Effect): readonly string[] {
@@ -88,14 +98,6 @@ function columnsHold(patterns: readonly string[], then: Then): EffectCriterion['
     // One doubtful column is enough to make a mask doubtful, however sure the others are.
     return then === 'mask' && certainties.includes('could') ? 'could' : surest(certainties)
   })
-}
-
-/** Verbs are the gateway's own words, always in lower case. */
-function anyVerb(patterns: readonly string[], verb: string): Certainty {
-  return matchesAnyUnsureName(
-    patterns.map((pattern) => pattern.toLowerCase()),
-    verb,
-  )
 }
 
 function list(key: string, values: readonly string[]): string {

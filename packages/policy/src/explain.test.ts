@@ -78,5 +78,5 @@ it.each<[string, object, readonly Effect[], RuleFinding['outcome'], RegExp]>([
 })
 
 it('after the rows', () => {
-  expect(findings({ what: { rowsOver: 5 } }, [wipe], 5)).toMatchObject({ outcome: 'matched' })
+  expect(findings({ what: { rowsOver: 5 } }, [wipe], 6)).toMatchObject({ outcome: 'matched' })
 })

@@ -136,7 +136,9 @@ function contradictions(what: What): readonly Fault[] {
   const { access, verbs, bounded, rowsOver } = what
   const faults: Fault[] = []
   const needs = verbs?.map((verb) => accessOfVerb[verb.toLowerCase()])
-  if (access !== undefined && needs?.every((need) => need !== undefined && !access.some((one) => one === need)) === true) {
+  // A statement that was not understood may bring any verb.
+  const certain = access !== undefined && !access.includes('unknown')
+  if (certain && needs?.every((need) => need !== undefined && !access.some((one) => one === need)) === true) {
     faults.push({ path: ['access'], message: `${verbs?.join(', ')} is never access ${access.join(', ')}` })
   }
   if (bounded !== undefined && access !== undefined && !access.includes('write')) {

@@ -345,10 +345,10 @@ describe('rowsOver', () => {
   })
 
   it('fires when one row more is asked for, and never gives the same limit twice', () => {
-    expect(verdict([stop, ask], [ids], { rows: 10 })).toMatchObject({ kind: 'review', then: { kind: 'allow', rowsUpTo: 1000 } })
-    expect(verdict([stop, ask], [ids], { rows: 1000 })).toEqual(denied('s'))
-    expect(verdict([stop], [ids], { rows: 999 })).toEqual({ kind: 'allow', rule: null, rowsUpTo: 1000 })
-    expect(verdict([ask], [ids], { rows: 10 })).toMatchObject({ kind: 'review', then: allowed })
+    expect(verdict([stop, ask], [ids], { rows: 11 })).toMatchObject({ kind: 'review', then: { kind: 'allow', rowsUpTo: 1000 } })
+    expect(verdict([stop, ask], [ids], { rows: 1001 })).toEqual(denied('s'))
+    expect(verdict([stop], [ids], { rows: 1000 })).toEqual({ kind: 'allow', rule: null, rowsUpTo: 1000 })
+    expect(verdict([ask], [ids], { rows: 11 })).toMatchObject({ kind: 'review', then: allowed })
   })
 
   it('goes with a mask', () => {

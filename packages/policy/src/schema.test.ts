@@ -192,6 +192,7 @@ describe('rules that can never match', () => {
     ['a table without schema, with a star', { ...atOrders, what: { objects: ['*customers'] } }, undefined],
     ['a table without schema where ssh is meant too', { what: { objects: ['customers'] } }, undefined],
     ['a select that changes the schema', { ...atOrders, what: { access: ['schema'], verbs: ['select'] } }, [0, 'what', 'access']],
+    ['a select not understood', { ...atOrders, what: { access: ['unknown'], verbs: ['select'] } }, undefined],
     ['verbs of both kinds', { ...atOrders, what: { access: ['write'], verbs: ['select', 'copy'] } }, undefined],
     ['bounded reads', { ...atOrders, what: { access: ['read'], bounded: false } }, [0, 'what', 'bounded']],
     ['bounded inserts', { ...atOrders, what: { verbs: ['insert'], bounded: false } }, [0, 'what', 'bounded']],

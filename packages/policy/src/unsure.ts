@@ -1,6 +1,6 @@
 // Names of which a part is not known. `?.customers` is a table whose schema could not be told: it may be any.
 
-import { matchesName } from '@sallyport/core'
+import { matchesAnyName, matchesName } from '@sallyport/core'
 
 /** How surely something holds. Restricting rules count from 'could' on, allowing rules only with 'yes'. */
 export type Certainty = 'no' | 'could' | 'yes'
@@ -13,7 +13,7 @@ export function isUnsure(name: string): boolean {
 }
 
 /** Whether the pattern matches the name: 'could' where it does for some schema but not for every one. */
-export function matchesUnsureName(pattern: string, name: string): Certainty {
+function matchesUnsureName(pattern: string, name: string): Certainty {
   if (!isUnsure(name)) return matchesName(pattern, name) ? 'yes' : 'no'
   const rest = name.slice(1)
   if (matchesName(pattern, anySchema + rest)) return 'yes'
@@ -25,6 +25,7 @@ export function matchesUnsureName(pattern: string, name: string): Certainty {
 }
 
 export function matchesAnyUnsureName(patterns: readonly string[], name: string): Certainty {
+  if (!isUnsure(name)) return matchesAnyName(patterns, name) ? 'yes' : 'no'
   return surest(patterns.map((pattern) => matchesUnsureName(pattern, name)))
 }
 

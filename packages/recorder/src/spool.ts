@@ -53,6 +53,8 @@ export class Spool {
   #directorySynced = false
   #synced: number
   #syncing: Promise<void> | undefined
+  /** After a failed sync the kernel forgets what it could not write, so a later success would prove nothing: it stays failed. */
+  #lost: unknown
 
   /** Starts a segment of its own at `position`: what an earlier process left is not touched. */
   constructor(directory: string, position: number, segmentBytes: number) {
@@ -112,13 +114,20 @@ export class Spool {
   }
 
   /** Resolves when everything written so far is on the disk. Calls that come while one runs share the next. */
-  sync(): Promise<void> {
+  async sync(): Promise<void> {
+    if (this.#lost !== undefined) throw this.#lost
     if (this.#syncing === undefined) {
-      this.#syncing = this.#syncOnce().finally(() => (this.#syncing = undefined))
+      this.#syncing = this.#syncOnce()
+        .catch((error: unknown) => {
+          this.#lost = error
+          throw error
+        })
+        .finally(() => (this.#syncing = undefined))
       return this.#syncing
     }
     const wanted = this.position
-    return this.#syncing.then(() => (this.#synced >= wanted ? undefined : this.sync()))
+    await this.#syncing
+    return this.#synced >= wanted ? undefined : this.sync()
   }
 
   async #syncOnce(): Promise<void> {

@@ -6,6 +6,7 @@ import { Pool } from './pool.js'
 import type { NoAnswer } from './pool.js'
 import type { PostgresCatalog } from './postgres/catalog.js'
 import { notUnderstood } from './postgres/not-understood.js'
+import { numberless } from './postgres/numberless.js'
 import type { Answer, Question } from './questions.js'
 import type { Rewriting, SqlContext, Understanding } from './understanding.js'
 
@@ -72,6 +73,16 @@ function isUnreadable(text: string): boolean {
   return text.length > maxTextBytes || Buffer.byteLength(text) > maxTextBytes || text.includes('\0') || /\p{Surrogate}/u.test(text)
 }
 
+/** Its text is all that the numbers change in what is known of it. */
+function saysTheSameForAnyNumber(understanding: Understanding, text: string): boolean {
+  const { prepares, declares, executes, fetches } = understanding
+  return (
+    understanding.understood &&
+    understanding.text === text &&
+    [prepares, declares, executes, fetches].every((names) => names.length === 0)
+  )
+}
+
 function isAnswer(answer: Answer | NoAnswer): answer is Answer {
   return typeof answer === 'object'
 }
@@ -104,9 +115,15 @@ class Reader implements SqlReader {
     const remembered = this.#understood.get(key)
     if (remembered !== undefined) return remembered
     if (isUnreadable(text)) return notUnderstood(text)
+    const general = numberless(text)
+    const generalKey = general === undefined ? undefined : `${this.#contexts.key(context)} \u0001${general}`
+    const alike = generalKey === undefined ? undefined : this.#understood.get(generalKey)
+    if (alike !== undefined) return { ...alike, text }
     return this.#once(`u ${key}`, { kind: 'understand', text, context }, (answer) => {
       const understanding = isAnswer(answer) && answer.kind === 'understanding' ? answer.understanding : notUnderstood(text)
-      if (answer !== 'refused') this.#understood.set(key, understanding, key.length * 2 + weightOf(understanding))
+      if (answer === 'refused') return understanding
+      const shared = generalKey !== undefined && saysTheSameForAnyNumber(understanding, text) ? generalKey : key
+      this.#understood.set(shared, understanding, shared.length * 2 + weightOf(understanding))
       return understanding
     })
   }

@@ -67,12 +67,19 @@ function elsewhere(directory: string, record: string, log: StoreLog): string {
   }
 }
 
+/** Lets `uid` pass through Sallyport's own home where that alone is in the way: pass, not look; what is private in it has modes of its own. */
+function letPass(home: string, uid: number, reachable: (path: string) => boolean): void {
+  const found = statSync(home)
+  if (found.uid === 0 && !mayPass(home, uid) && reachable(dirname(home))) chmodSync(home, (found.mode & 0o7777) | 0o001)
+}
+
 export function findPlace(directory: string, log: StoreLog): Place {
   const asRoot = process.getuid?.() === 0
   mkdirSync(directory, { recursive: true, mode: asRoot ? 0o711 : 0o700 })
   if (!asRoot) return { directory, files: directory, data: join(directory, 'data'), reachable: () => true }
   chmodSync(directory, 0o711)
   const reachable = reachableBy(NOBODY)
+  letPass(dirname(resolve(directory)), NOBODY, reachable)
   const record = join(directory, 'place')
   const files = !existsSync(record) && reachable(directory) ? directory : elsewhere(directory, record, log)
   if (!reachable(files))

@@ -6,6 +6,7 @@ import type { ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Misconfigured } from '@sallyport/core'
 import { createClient } from './connection.js'
 import type { StoreConnection, StoreLog } from './connection.js'
@@ -39,6 +40,8 @@ const READY_WITHIN_MS = 120_000
 /** A server that dies again and again must not be started for ever. */
 const RESTARTS = 5
 const RESTARTS_WITHIN_MS = 60_000
+const RESTART_AFTER_MS = 300
+const LOOK_AFTER_ADOPTED_MS = 1_000
 const LOG_SIZE_BYTES = 8 * 1024 * 1024
 
 /** Modest: one gateway node is its only user. Statement texts stay out of the server's log, for they are evidence and not for that file. */
@@ -235,21 +238,37 @@ function supervise(
   let stopping = false
   let restarts: number[] = []
   let restarting: Promise<void> = Promise.resolve()
-  const watch = (): void => {
-    running.child?.once('exit', (code, signal) => {
-      if (stopping) return
+  const restart = async (): Promise<void> => {
+    for (;;) {
       restarts = [...restarts.filter((at) => at > Date.now() - RESTARTS_WITHIN_MS), Date.now()]
-      if (restarts.length > RESTARTS)
-        return log('error', 'the embedded database keeps ending; it is not started again', { code, signal })
-      log('error', 'the embedded database ended by itself and is started again', { code, signal })
-      restarting = start().then(
-        (again) => {
-          running = again
-          watch()
-        },
-        (error: unknown) => log('error', 'the embedded database could not be started again', { error: String(error) }),
-      )
-    })
+      if (restarts.length > RESTARTS) return log('error', 'the embedded database keeps ending; it is not started again')
+      // A killed server's children hold its memory until they notice; a start before that is refused.
+      await sleep(RESTART_AFTER_MS * restarts.length)
+      try {
+        if (stopping) return
+        running = await start()
+        return watch()
+      } catch (error) {
+        log('error', 'the embedded database could not be started again', { error: String(error) })
+      }
+    }
+  }
+  const ended = (): void => {
+    if (stopping) return
+    log('error', 'the embedded database ended by itself and is started again')
+    restarting = restart()
+  }
+  const watch = (): void => {
+    running.child?.once('exit', ended)
+    if (running.child !== undefined) return
+    // An adopted server is nobody's child, so nobody tells of its end.
+    const { pid } = running.postmaster
+    const look = setInterval(() => {
+      if (!stopping && isServerOf(pid, data)) return
+      clearInterval(look)
+      ended()
+    }, LOOK_AFTER_ADOPTED_MS)
+    look.unref()
   }
   watch()
   const stop = async (): Promise<void> => {

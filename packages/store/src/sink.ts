@@ -131,9 +131,8 @@ function factsJson(facts: SessionFacts): unknown {
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex')
 
 async function writeRows(client: Client, batch: ShippedBatch): Promise<void> {
-  const each = async (sql: string, rows: readonly unknown[]): Promise<void> => {
-    if (rows.length > 0) await client.query(sql, [storableJson(rows)])
-  }
+  const each = async (sql: string, rows: readonly unknown[]): Promise<number> =>
+    rows.length === 0 ? 0 : ((await client.query(sql, [storableJson(rows)])).rowCount ?? 0)
   const rulings = batch.patches.filter((patch) => patch.ruling !== null)
   const outcomes = batch.patches.filter((patch) => patch.outcome !== null)
   await each(insertSessions, batch.opened.map(factsJson))
@@ -152,10 +151,13 @@ async function writeRows(client: Client, batch: ShippedBatch): Promise<void> {
     patchOutcomes,
     outcomes.map((patch) => ({ ...place(patch), ...patch.outcome })),
   )
-  await each(
+  const updated = await each(
     updateSessions,
     batch.progress.map((progress) => ({ ...progress, hash: hex(progress.hash) })),
   )
+  // The shipper then asks anew where it stands, and keeps what comes for the sessions that are gone under a name that says so.
+  if (updated !== batch.progress.length)
+    throw new Misconfigured('sessions-gone', 'sessions that were being recorded are gone from the database')
   await each(
     insertCheckpoints,
     batch.checkpoints.map((checkpoint) => ({ ...checkpoint, signature: hex(checkpoint.signature) })),

@@ -67,9 +67,11 @@ async function readSecret(env: Environment, path: string): Promise<Readonly<Reco
 /** `secret/orders`, as Vault's own command line has it, or `secret/data/orders`, as its API has it (also for mounts of several parts). */
 function requestFor(env: Environment, path: string): { readonly url: URL; readonly token: string } {
   const address = env['VAULT_ADDR'] ?? ''
-  const token = env['VAULT_TOKEN'] ?? ''
+  const token = (env['VAULT_TOKEN'] ?? '').trim()
   if (address === '' || token === '')
     throw new Misconfigured('no-vault', 'VAULT_ADDR and VAULT_TOKEN must be set to read from a vault')
+  // A token that no header can carry would be quoted by the error that says so.
+  if (!/^[\x21-\x7e]+$/.test(token)) throw new Misconfigured('no-vault', 'VAULT_TOKEN is not a token')
   if (!URL.canParse(address)) throw new Misconfigured('no-vault', 'VAULT_ADDR is not a URL')
   const base = new URL(address)
   const local = ['localhost', '127.0.0.1', '[::1]'].includes(base.hostname)

@@ -1,5 +1,5 @@
 // The one place where a Wire meets sockets, promises and the recording. Each batch of steps is performed without yielding, recorded,
-// made durable, and only then written: one write a side. A side is read again only when the other has drained.
+// made durable, and only then written: one write a side and turn. A side is read again only when the other has drained.
 
 import type { Duplex } from 'node:stream'
 import { isKnownError } from '@sallyport/core'
@@ -56,6 +56,7 @@ class Relay<Question, Answer> {
   readonly #pauses: Record<Side, Set<Pause>> = { client: new Set(), upstream: new Set() }
   readonly #out: Record<Side, Buffer[]> = { client: [], upstream: [] }
   readonly #waiting: { from: Side; chunk: Buffer }[] = []
+  #flushing = false
   #settling = false
   #over = false
   #endAfterFlush: string | undefined
@@ -128,7 +129,7 @@ class Relay<Question, Answer> {
         )
       } else steps = this.#parts.wire.rule(answer)
     }
-    this.#flush()
+    this.#flushSoon()
   }
 
   #performBatch(steps: readonly Step<Question>[]): Question | undefined {
@@ -173,6 +174,20 @@ class Relay<Question, Answer> {
     this.#recorded = pieces.length
   }
 
+  /** Once a turn of the event loop: whatever other sessions recorded in the same turn becomes durable with the same write. */
+  #flushSoon(): void {
+    if (this.#flushing || this.#settling || this.#over) return
+    this.#flushing = true
+    setImmediate(() => {
+      this.#flushing = false
+      try {
+        this.#flush()
+      } catch (error) {
+        this.#fail(error)
+      }
+    })
+  }
+
   #flush(): void {
     if (this.#settling || this.#over) return
     this.#recordOut()
@@ -202,7 +217,7 @@ class Relay<Question, Answer> {
       if (this.#settling) return
     }
     // Answers that came while settling left their bytes in the queue.
-    if (this.#out.client.length > 0 || this.#out.upstream.length > 0) this.#flush()
+    if (this.#out.client.length > 0 || this.#out.upstream.length > 0) this.#flushSoon()
   }
 
   #write(): void {
@@ -243,7 +258,9 @@ class Relay<Question, Answer> {
 
   #closed(side: Side): void {
     if (this.#over) return
-    if (side === 'client') this.#end('client disconnected')
+    // What was read before the end still goes out.
+    if (this.#flushing) setImmediate(() => this.#closed(side))
+    else if (side === 'client') this.#end('client disconnected')
     else if (this.#settling) setImmediate(() => this.#closed(side))
     else this.#end('upstream disconnected')
   }

@@ -3,7 +3,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { Unreachable } from '@sallyport/core'
-import type { Reach } from '@sallyport/core'
+import type { Reach, Target } from '@sallyport/core'
 import { ByteReader } from '@sallyport/wire'
 import { parsePostgresCatalog, postgresCatalogQuery } from '@sallyport/sql'
 import type { PostgresCatalog, SqlReader } from '@sallyport/sql'
@@ -36,6 +36,7 @@ export type Freshness = 'any' | 'fresh' | 'unknown-name'
 export class Catalogues {
   readonly #sql: SqlReader
   readonly #places = new Map<string, Place>()
+  readonly #placeOf = new WeakMap<Target, Place>()
 
   constructor(sql: SqlReader) {
     this.#sql = sql
@@ -59,9 +60,12 @@ export class Catalogues {
 
   #place(reach: Reach): Place {
     const { target } = reach
+    const known = this.#placeOf.get(target)
+    if (known !== undefined) return known
     const key = `${target.name}\0${target.address}\0${target.database ?? ''}`
     const place = this.#places.get(key) ?? { current: undefined, reading: undefined, stale: false }
     this.#places.set(key, place)
+    this.#placeOf.set(target, place)
     return place
   }
 

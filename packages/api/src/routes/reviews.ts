@@ -53,15 +53,19 @@ export const reviewRoutes: readonly Route[] = [
       input: z.object({ params: id, body: decision }),
       answer: async ({ caller, params, body }, parts) => {
         const review = await readable(caller, params.id, parts)
-        const groups = caller.kind === 'admin' ? [] : caller.identity.groups
-        const who = { name: caller.name, groups, admin: caller.kind === 'admin' }
-        const decided = await parts.reviews.decide(review.id, who, kind, body.reason)
+        const decided = await parts.reviews.decide(review.id, reviewer(caller), kind, body.reason)
         parts.log('info', 'review decided', { review: review.id, by: caller.name, kind })
         return decided
       },
     }),
   ),
 ]
+
+function reviewer(caller: Caller): Parameters<ApiParts['reviews']['decide']>[1] {
+  if (caller.kind === 'admin') return { name: caller.name, groups: [], admin: true }
+  const { name, groups, onBehalfOf } = caller.identity
+  return { name, groups, admin: false, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) }
+}
 
 function mayRead(caller: Caller, review: Review): boolean {
   return isAsked(caller, review) || isOwn(caller, review)

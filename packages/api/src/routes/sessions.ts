@@ -19,6 +19,9 @@ const filter = {
 }
 const listQuery = z.strictObject(filter)
 const searchQuery = z.strictObject({ ...filter, text: z.string().min(1).max(1000) })
+/** Statements of a few hundred bytes: an answer of a megabyte or so. */
+const STATEMENTS_A_PAGE = 2000
+const pageQuery = z.strictObject({ after: z.coerce.number().int().min(-1).default(-1) })
 const endBody = z.strictObject({ reason: z.string().min(1).max(500).default('ended by an operator') })
 
 export const sessionRoutes: readonly Route[] = [
@@ -33,10 +36,12 @@ export const sessionRoutes: readonly Route[] = [
     method: 'GET',
     path: '/sessions/:id',
     may: 'proved',
-    input: z.object({ params: id }),
-    answer: async ({ caller, params }, parts) => {
+    input: z.object({ params: id, query: pageQuery }),
+    answer: async ({ caller, params, query: { after } }, parts) => {
       const session = await readable(caller, params.id, parts)
-      return { ...session, statementList: await parts.sessions.statements(session.id) }
+      const statementList = await parts.sessions.statements(session.id, { after, limit: STATEMENTS_A_PAGE })
+      // `more`: ask again with `after` the number of the last one.
+      return { ...session, statementList, more: statementList.length === STATEMENTS_A_PAGE }
     },
   }),
   route({
@@ -88,7 +93,7 @@ function narrowed(caller: Caller, query: z.output<typeof listQuery>): SessionFil
 
 /** A session that exists but is not theirs looks to a caller like one that does not. */
 async function readable(caller: Caller, sessionId: string, parts: ApiParts): Promise<SessionSummary> {
-  const session = await parts.sessions.show(sessionId)
+  const session = await parts.sessions.summary(sessionId)
   if (session === undefined || !(mayReadEverything(caller) || isOwn(caller, session))) throw notFound('session', sessionId)
   return session
 }

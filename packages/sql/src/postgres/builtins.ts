@@ -66,15 +66,10 @@ const telling: ReadonlySet<string> = new Set([
   'pg_user_mappings',
   '_pg_user_mappings',
   'user_mapping_options',
-  'foreign_server_options',
-  '_pg_foreign_servers',
 ])
 
 /** Only these columns of them tell something; psql and pg_dump read the others. */
-const tellingColumns: ReadonlyMap<string, string> = new Map([
-  ['pg_subscription', 'subconninfo'],
-  ['pg_foreign_server', 'srvoptions'],
-])
+const tellingColumns: ReadonlyMap<string, string> = new Map([['pg_subscription', 'subconninfo']])
 
 export function isSystem(relation: Relation): boolean {
   return relation.schema === 'pg_catalog' || relation.schema === 'information_schema'

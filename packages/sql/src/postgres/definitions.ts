@@ -2,10 +2,10 @@
 
 import type { Access } from '@sallyport/core'
 import type { AlterTableStmt, CreateTableAsStmt, DropStmt, GrantStmt, Node, RenameStmt, ViewStmt } from 'libpg-query'
-import { accessTo, affects, definition, hasOption, relationsOf } from './objects.js'
+import { accessTo, affects, definition, hasOption, redefines, relationsOf } from './objects.js'
 import { creates } from './reads.js'
 import { refusalOf } from './settings.js'
-import { constantOf, isBody, namesOf, tagged } from './tree.js'
+import { constantOf, isBody, namesOf, tagged, wrap } from './tree.js'
 import type { Body } from './tree.js'
 import { Untraceable } from './walk.js'
 import type { Walk } from './walk.js'
@@ -42,6 +42,7 @@ function credentialed(access: Access, verb: string): Handler {
 function onRelation(access: Access, verb: string, isOpaque = false): Handler {
   return (w, body) => {
     definition(w, access, verb, inside(body))
+    if (!w.effects.has(access, verb)) w.effects.add(access, verb, '')
     if (isOpaque) w.effects.unknown(verb)
   }
 }
@@ -95,10 +96,12 @@ function alterTable(w: Walk, body: Body): void {
 }
 
 function rename(w: Walk, body: Body): void {
-  const { renameType, relation, object } = body as RenameStmt
-  const about = relation ?? object
-  const relations = relationsOf(w, renameType, about)
+  const { renameType, relation, object, subname = '' } = body as RenameStmt
+  const isSchema = renameType === 'OBJECT_SCHEMA'
+  const about = isSchema ? wrap('String', { sval: subname }) : (relation ?? object)
+  const relations = isSchema ? w.index.inSchema(subname) : relationsOf(w, renameType, about)
   w.masking?.refuse(relations, 'ALTER')
+  redefines(w, accessTo(renameType), 'alter', relations)
   affects(w, accessTo(renameType), 'alter', renameType, about)
 }
 
@@ -106,7 +109,9 @@ function moved(access: Access | undefined): Handler {
   return (w, body) => {
     const kind = body.objectType
     const about = body.relation ?? body.object
-    w.masking?.refuse(relationsOf(w, kind, about), 'ALTER')
+    const relations = relationsOf(w, kind, about)
+    w.masking?.refuse(relations, 'ALTER')
+    redefines(w, access ?? accessTo(kind), 'alter', relations)
     affects(w, access ?? accessTo(kind), 'alter', kind, about)
   }
 }
@@ -127,7 +132,7 @@ function grant(w: Walk, body: Body): void {
   const verb = isGrant === true ? 'grant' : 'revoke'
   const kind = targtype === 'ACL_TARGET_ALL_IN_SCHEMA' ? 'OBJECT_SCHEMA' : objtype
   for (const object of objects) affects(w, 'admin', verb, kind, object)
-  w.effects.add('admin', verb, '')
+  if (objects.length === 0) w.effects.add('admin', verb, '')
 }
 
 function createFunction(w: Walk, body: Body): void {

@@ -55,12 +55,8 @@ export class Effects {
     return mine
   }
 
-  get hasUnknown(): boolean {
-    return [...this.#drafts.values()].some((draft) => draft.access === 'unknown')
-  }
-
-  get hasWrites(): boolean {
-    return [...this.#drafts.values()].some((draft) => draft.access !== 'read' && draft.access !== 'unknown')
+  has(access: Access, verb: string): boolean {
+    return [...this.#drafts.values()].some((draft) => draft.access === access && draft.verb === verb)
   }
 
   addAll(effects: readonly Effect[]): void {

@@ -84,7 +84,10 @@ function aroundFrom(scope: Scope): Scope {
 }
 
 function rangeFunction(w: Walk, range: RangeFunction, scope: Scope): void {
-  const touched = w.effects.touchedBy(() => w.expression([range.functions, range.coldeflist], scope))
+  const touched = w.effects.touchedBy(() => {
+    w.expression(range.functions, scope)
+    if (range.coldeflist !== undefined) w.expression(range.coldeflist, new Scope(scope, true))
+  })
   w.effects.touch(touched)
   const call = tagged(
     tagged(range.functions?.[0])?.kind === 'List' ? (tagged(range.functions?.[0])?.body.items as unknown[])[0] : undefined,

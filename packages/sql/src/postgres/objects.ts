@@ -2,7 +2,7 @@
 
 import type { Access } from '@sallyport/core'
 import type { Relation } from './catalog-index.js'
-import { relationsNamed } from './reads.js'
+import { relationsNamed, writeRelation } from './reads.js'
 import type { RelationName } from './reads.js'
 import { Scope } from './scope.js'
 import { isBody, nameOf, namesOf, tagged } from './tree.js'
@@ -76,6 +76,12 @@ export function affects(w: Walk, access: Access, verb: string, kind: unknown, ob
   else w.effects.add(access, verb, `${names[names.length - 2] ?? '?'}.${name}`)
 }
 
+/** What is defined anew may show its columns under other names: all of them are touched, the family's, and what lies under a view. */
+export function redefines(w: Walk, access: Access, verb: string, relations: readonly Relation[]): void {
+  for (const relation of relations)
+    writeRelation(w, relation, verb, { columns: (relation.columns ?? []).map(({ name }) => name) }, access)
+}
+
 /** Reads a definition's inside: expressions, types, defaults, and the relations it names. */
 export function definition(w: Walk, access: Access, verb: string, inside: unknown): void {
   const around = w.facts.defining
@@ -94,7 +100,7 @@ export function mention(w: Walk, value: unknown): void {
   if (range === undefined) return
   const { access, verb } = w.facts.defining
   const relations = relationsNamed(w, range)
-  for (const relation of relations) w.effects.add(access, verb, relation.id)
+  redefines(w, access, verb, relations)
   w.masking?.refuse(relations, `${verb} by a definition`)
 }
 

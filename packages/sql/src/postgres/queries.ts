@@ -92,7 +92,6 @@ function plain(w: Walk, select: SelectStmt, scope: Scope): Outputs {
   const always = w.effects.touchedBy(() => {
     if (fromClause !== undefined) for (const [at, item] of fromClause.entries()) fromClause[at] = w.fromItem(item, scope)
     w.expression(select.whereClause, scope)
-    if ((select.lockingClause ?? []).length > 0) w.expression(select.lockingClause, new Scope(scope, true))
     outputs = targets(w, select.targetList ?? [], scope)
     scope.outputNames = new Set(outputs.columns.flatMap((column) => column.name ?? []))
     for (const part of [select.groupClause, select.havingClause, select.windowClause]) w.expression(part, scope)

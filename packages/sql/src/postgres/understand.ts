@@ -11,6 +11,10 @@ import { coverLiterals } from './secrets.js'
 import { tagged } from './tree.js'
 import type { Names, Walk } from './walk.js'
 
+/** What pg_dump (15.8 on) sends first; the setting's name is there as a column's value, so that older servers do not mind. */
+const knownStatement =
+  /^\s*SELECT set_config\(name, 'view, foreign-table', false\) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'\s*$/
+
 export function understandText(library: Library, text: string, names: Names): Understanding {
   const statements = parseText(text)
   if (statements === undefined) return notUnderstood(text)
@@ -47,7 +51,8 @@ function readEach(w: Walk, text: string, statements: readonly ParsedStatement[],
     w.facts.holdsSecret = false
     w.facts.statementText = original
     const prepared = w.facts.prepares.length
-    w.statement(node)
+    if (knownStatement.test(original)) w.effects.add('read', 'select', 'pg_catalog.pg_settings', { columns: [] })
+    else w.statement(node)
     effects.addAll(w.effects.list())
     if (!w.facts.holdsSecret) continue
     const shown = coverLiterals(original)

@@ -1,0 +1,163 @@
+// Programs with the credentials of one identity in their environment and nowhere else: psql on one target, or anything on all of them.
+
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ReachableTarget } from '@sallyport/api'
+import { Misconfigured, secret } from '@sallyport/core'
+import type { Secret } from '@sallyport/core'
+import { openClient } from '../client/gateway-client.js'
+import type { GatewayClient } from '../client/gateway-client.js'
+import type { Terminal } from '../output/terminal.js'
+
+interface Credentials {
+  readonly name: string
+  readonly token: Secret
+  readonly client: GatewayClient
+  /** Ends a token that was made for this run alone. */
+  readonly giveBack: () => Promise<void>
+}
+
+/** A token made for one command lives as long as a working day, and ends with the command. */
+const RUN_TTL_SECONDS = 12 * 3600
+
+export async function connectCommand(
+  target: string,
+  args: readonly string[],
+  options: { readonly as?: string },
+  terminal: Terminal,
+): Promise<number> {
+  return withCredentials(options.as, terminal, async (credentials) => {
+    const targets = await credentials.client.call<readonly ReachableTarget[]>('GET', '/targets')
+    const name = target.split('.')[0]
+    const found = targets.find((each) => each.name === name)
+    if (found === undefined)
+      throw new Misconfigured(
+        'unknown-target',
+        `${credentials.name} may reach no target ${target}; \`sallyport targets\` lists what is there`,
+      )
+    return withEnvironment([found], target, credentials, terminal, (environment) => execute('psql', args, environment, terminal))
+  })
+}
+
+export async function runCommand(
+  program: string,
+  args: readonly string[],
+  options: { readonly as?: string },
+  terminal: Terminal,
+): Promise<number> {
+  return withCredentials(options.as, terminal, async (credentials) => {
+    const targets = await credentials.client.call<readonly ReachableTarget[]>('GET', '/targets')
+    // One target: `psql` alone reaches it. Several: their names are the databases to pick from.
+    const database = targets.length === 1 ? targets[0]?.name : undefined
+    return withEnvironment(targets, database, credentials, terminal, (environment) => execute(program, args, environment, terminal))
+  })
+}
+
+async function withCredentials(
+  as: string | undefined,
+  terminal: Terminal,
+  use: (credentials: Credentials) => Promise<number>,
+): Promise<number> {
+  const credentials = await credentialsFor(as, terminal)
+  try {
+    return await use(credentials)
+  } finally {
+    await credentials
+      .giveBack()
+      .catch((error: unknown) => terminal.err(`the token made for this could not be revoked: ${String(error)}`))
+  }
+}
+
+async function credentialsFor(as: string | undefined, terminal: Terminal): Promise<Credentials> {
+  const client = openClient(terminal.env)
+  if (as === undefined) {
+    const me = await client.call<{ readonly name: string; readonly kind: string }>('GET', '/whoami')
+    if (me.kind === 'admin' || client.token === undefined) {
+      throw new Misconfigured('as-whom', 'as whom? set SALLYPORT_TOKEN, or add --as IDENTITY')
+    }
+    return { name: me.name, token: client.token, client, giveBack: async () => {} }
+  }
+  const made = await client.call<{ readonly id: string; readonly token: string }>('POST', '/tokens', {
+    identity: as,
+    ttlSeconds: RUN_TTL_SECONDS,
+  })
+  const token = secret(made.token)
+  const giveBack = async (): Promise<void> => void (await client.call('DELETE', `/tokens/${encodeURIComponent(made.id)}`))
+  return { name: as, token, client: openClient(terminal.env, token), giveBack }
+}
+
+/** libpq's variables (PostgreSQL documentation, "Environment Variables"); every target of one listener shares them but the database. */
+async function withEnvironment(
+  targets: readonly ReachableTarget[],
+  database: string | undefined,
+  credentials: Credentials,
+  terminal: Terminal,
+  use: (environment: Readonly<Record<string, string>>) => Promise<number>,
+): Promise<number> {
+  const endpoint = targets.find((target) => target.protocol === 'postgres' && target.endpoint !== null)?.endpoint
+  const directory = mkdtempSync(join(tmpdir(), 'sallyport-'))
+  try {
+    const authority = join(directory, 'authority.crt')
+    writeFileSync(authority, await credentials.client.text('/authority'))
+    return await use({
+      ...withoutOurs(terminal.env),
+      SALLYPORT_URL: credentials.client.url,
+      SALLYPORT_TOKEN: credentials.token.reveal(),
+      SALLYPORT_CA: authority,
+      SALLYPORT_TARGETS: targets.map((target) => target.name).join(','),
+      ...(endpoint === undefined || endpoint === null
+        ? {}
+        : {
+            PGHOST: endpoint.host,
+            PGPORT: String(endpoint.port),
+            PGUSER: credentials.name,
+            PGPASSWORD: credentials.token.reveal(),
+            // The certificate is of our own authority alone, so its being signed by it is proof enough; old libpq cannot compare addresses.
+            PGSSLMODE: 'verify-ca',
+            PGSSLROOTCERT: authority,
+            ...(database === undefined ? {} : { PGDATABASE: database }),
+          }),
+    })
+  } finally {
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** The program must not find its way past its own identity, nor to another server than meant. */
+function withoutOurs(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('SALLYPORT_'))
+  return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+}
+
+/** Answers the program's exit code; 128 and the signal's number where a signal ended it, as shells do. */
+function execute(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  terminal: Terminal,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: 'inherit', env: { ...environment } })
+    // Ctrl-C is for the program; we stay to give the token back.
+    const stay = (): void => {}
+    const passOn = (): void => void child.kill('SIGTERM')
+    process.on('SIGINT', stay)
+    process.on('SIGTERM', passOn)
+    const over = (): void => {
+      process.off('SIGINT', stay)
+      process.off('SIGTERM', passOn)
+    }
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      over()
+      if (error.code !== 'ENOENT') return reject(error)
+      terminal.err(`sallyport: there is no program ${program}; install it, or mend PATH`)
+      resolve(127)
+    })
+    child.once('exit', (code, signal) => {
+      over()
+      resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal]))
+    })
+  })
+}

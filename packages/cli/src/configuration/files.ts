@@ -1,0 +1,107 @@
+// The other files a configuration names: found relative to it, checked for being readable, and certificates read in.
+
+import { X509Certificate, createPrivateKey } from 'node:crypto'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Problem } from './references.js'
+import type { WrittenConfiguration, WrittenDefinitions, WrittenTarget } from './schema.js'
+import { reasonOf } from './text.js'
+
+export interface Resolved<T> {
+  readonly value: T
+  readonly problems: readonly Problem[]
+}
+
+/**
+ * Definitions that mean the same wherever they are read: paths made absolute, certificates of authorities put in place of their
+ * path. They are kept in the store, where no directory of a configuration file is known any more.
+ */
+export function resolveDefinitions(definitions: WrittenDefinitions, directory: string): Resolved<WrittenDefinitions> {
+  const problems: Problem[] = []
+  const targets = definitions.targets.map((target, index) => {
+    const resolved = resolveTarget(target, index, directory)
+    problems.push(...resolved.problems)
+    return resolved.value
+  })
+  return { value: { ...definitions, targets }, problems }
+}
+
+function resolveTarget(target: WrittenTarget, index: number, directory: string): Resolved<WrittenTarget> {
+  const problems: Problem[] = []
+  const { password } = target.credential
+  const credential = { ...target.credential }
+  if (password.file !== undefined) {
+    const file = resolve(directory, password.file)
+    const path = ['targets', index, 'credential', 'password', 'file']
+    const unreadable = unreadableReason(file)
+    if (unreadable !== undefined) problems.push({ path, message: `${file}: ${unreadable}` })
+    credential.password = { file }
+  }
+  if (target.tlsAuthorities === undefined) return { value: { ...target, credential }, problems }
+  const authorities = readAuthorities(target.tlsAuthorities, directory)
+  if (authorities.problem !== undefined) problems.push({ path: ['targets', index, 'tlsAuthorities'], message: authorities.problem })
+  return { value: { ...target, credential, tlsAuthorities: authorities.pem }, problems }
+}
+
+function unreadableReason(file: string): string | undefined {
+  try {
+    accessSync(file, constants.R_OK)
+    return undefined
+  } catch (error) {
+    return reasonOf(error)
+  }
+}
+
+function readAuthorities(written: string, directory: string): { readonly pem: string; readonly problem?: string } {
+  let pem = written
+  if (!written.includes('-----BEGIN ')) {
+    const file = resolve(directory, written)
+    try {
+      pem = readFileSync(file, 'utf8')
+    } catch (error) {
+      return { pem: '', problem: `${file}: ${reasonOf(error)}` }
+    }
+  }
+  try {
+    void new X509Certificate(pem)
+    return { pem }
+  } catch {
+    return { pem: '', problem: 'no PEM certificate in it; give the certificates of the authorities to trust' }
+  }
+}
+
+/** The certificate and key the gateway shows, where the operator brings their own. */
+export function resolveTls(
+  tls: WrittenConfiguration['tls'],
+  directory: string,
+): Resolved<{ certificate: string; key: string } | undefined> {
+  if (tls === undefined) return { value: undefined, problems: [] }
+  const problems: Problem[] = []
+  const read = (name: 'certificate' | 'key'): string => {
+    const file = resolve(directory, tls[name])
+    try {
+      return readFileSync(file, 'utf8')
+    } catch (error) {
+      problems.push({ path: ['tls', name], message: `${file}: ${reasonOf(error)}` })
+      return ''
+    }
+  }
+  const value = { certificate: read('certificate'), key: read('key') }
+  if (problems.length === 0) problems.push(...pairProblems(value))
+  return { value, problems }
+}
+
+function pairProblems(pair: { readonly certificate: string; readonly key: string }): readonly Problem[] {
+  let certificate: X509Certificate
+  try {
+    certificate = new X509Certificate(pair.certificate)
+  } catch {
+    return [{ path: ['tls', 'certificate'], message: 'no PEM certificate in the file; give the certificate, then its chain' }]
+  }
+  try {
+    if (certificate.checkPrivateKey(createPrivateKey(pair.key))) return []
+    return [{ path: ['tls', 'key'], message: 'the key is not the one of the certificate; give the matching key' }]
+  } catch {
+    return [{ path: ['tls', 'key'], message: 'no PEM private key without passphrase in the file; give one' }]
+  }
+}

@@ -1,0 +1,73 @@
+// What a schema cannot see: names that occur twice, names that nobody defined, and rules and grants that can never match.
+
+import { grantsNobodyHas, neverMatches } from '@sallyport/policy'
+import type { Known } from '@sallyport/policy'
+import { targetsOf } from './definitions.js'
+import { didYouMean } from './fault.js'
+import type { Path } from './fault.js'
+import type { WrittenDefinitions } from './schema.js'
+
+export interface Problem {
+  readonly path: Path
+  readonly message: string
+}
+
+export interface Surroundings {
+  /** Whether an identity provider may bring names and groups that the definitions do not know. */
+  readonly providers: boolean
+  readonly operatorGroups: readonly string[]
+}
+
+export function referenceProblems(
+  definitions: WrittenDefinitions,
+  { providers, operatorGroups }: Surroundings,
+): readonly Problem[] {
+  const identities = definitions.identities.map((identity) => identity.name)
+  const groups = [...new Set(definitions.identities.flatMap((identity) => identity.groups))]
+  const known: Known = { targets: targetsOf(definitions), ...(providers ? {} : { identities, groups }) }
+  return [
+    ...duplicates('identities', definitions.identities),
+    ...duplicates('targets', definitions.targets),
+    ...below('grants', grantsNobodyHas(definitions.grants, known), known),
+    ...below('rules', neverMatches(definitions.rules, known), known),
+    ...operatorGroups.flatMap((group, index) =>
+      providers || groups.includes(group)
+        ? []
+        : [{ path: ['operators', 'groups', index], message: advised(`there is no group ${group}`, known) }],
+    ),
+  ]
+}
+
+function duplicates(list: string, named: readonly { readonly name: string }[]): readonly Problem[] {
+  const first = new Map<string, number>()
+  return named.flatMap(({ name }, index) => {
+    const earlier = first.get(name)
+    if (earlier !== undefined)
+      return [{ path: [list, index, 'name'], message: `${list}[${earlier}] has the name "${name}" already; choose another` }]
+    first.set(name, index)
+    return []
+  })
+}
+
+function below(list: string, faults: readonly Problem[], known: Known): readonly Problem[] {
+  return faults.map(({ path, message }) => ({ path: [list, ...path], message: advised(message, known) }))
+}
+
+/** Adds what to do to what is wrong, where the fault is a name nobody has. */
+function advised(message: string, known: Known): string {
+  const [, kind, name] = /^there is no (group|identity|target) (.+)$/.exec(message) ?? []
+  if (kind === undefined || name === undefined) return message
+  switch (kind) {
+    case 'group':
+      return `${message}; ${didYouMean(name, known.groups ?? []) ?? 'give an identity this group, or configure the identity provider that does'}`
+    case 'identity':
+      return `${message}; ${didYouMean(name, known.identities ?? []) ?? 'add it to identities, or configure the identity provider that knows it'}`
+    default:
+      return `${message}; ${
+        didYouMean(
+          name,
+          known.targets.map((target) => target.name),
+        ) ?? 'add it to targets'
+      }`
+  }
+}

@@ -1,0 +1,71 @@
+// The demo's configuration, as an operator would write it: kept in the demo's home for the newcomer to read and change.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Misconfigured } from '@sallyport/core'
+import { faultLine } from '../configuration/fault.js'
+import { loadConfiguration } from '../configuration/load.js'
+import type { Configuration } from '../configuration/load.js'
+import type { Home } from '../home.js'
+import type { SampleShop } from './sample-shop.js'
+
+export const AGENT = 'shop-agent'
+export const REVIEWER = 'rita'
+export const TARGET = 'shop'
+
+export interface DemoPorts {
+  readonly postgres: number
+  readonly console: number
+}
+
+function textFor(shop: SampleShop, ports: DemoPorts): string {
+  return `# Written by \`sallyport demo\` at each start. docs/configuration.md lists every key.
+listen:
+  - { protocol: postgres, address: 127.0.0.1:${ports.postgres} }
+console: { address: 127.0.0.1:${ports.console} }
+
+identities:
+  - { name: ${AGENT}, kind: agent, groups: [agents] }
+  - { name: ${REVIEWER}, kind: person, groups: [dba] }
+
+targets:
+  - name: ${TARGET}
+    protocol: postgres
+    address: ${shop.address}
+    database: ${shop.database}
+    tls: verify
+    tlsAuthorities: ${JSON.stringify(shop.authorityFile)}
+    credential: { username: ${shop.username}, password: { file: ${JSON.stringify(shop.passwordFile)} } }
+    labels: { env: demo }
+
+grants:
+  - { groups: [agents, dba], targets: [${TARGET}] }
+
+rules:
+  - name: agents-change-no-schema
+    who: { kind: agent }
+    what: { access: [schema, admin] }
+    then: deny
+    reason: Schema changes go through migrations.
+    hint: Ask for a migration instead.
+  - name: unbounded-writes
+    what: { verbs: [update, delete], bounded: false }
+    then: review
+    reviewers: { groups: [dba], count: 1 }
+    within: 15m
+    reason: This changes every row of a table.
+  - name: personal-data
+    who: { kind: agent }
+    what: { columns: ["*.customers.email", "*.customers.ssn"] }
+    then: mask
+    with: redact
+`
+}
+
+export function writeConfiguration(home: Home, shop: SampleShop, ports: DemoPorts): Configuration {
+  const file = join(home.directory, 'sallyport.yaml')
+  writeFileSync(file, textFor(shop, ports), { mode: 0o600 })
+  const loaded = loadConfiguration(file, {})
+  if (loaded.kind === 'loaded') return loaded.value
+  throw new Misconfigured('demo-configuration', loaded.faults.map((fault) => faultLine(file, fault)).join('\n'))
+}

@@ -1,0 +1,140 @@
+// Everything in one process on a bare machine: a sample shop, a gateway before it, a tour, and then whatever you want to try.
+
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, relative } from 'node:path'
+import { Misconfigured } from '@sallyport/core'
+import { lockDirectory } from '@sallyport/store'
+import type { DirectoryLock } from '@sallyport/store'
+import { homeAt, homeOf } from '../home.js'
+import type { Home } from '../home.js'
+import type { Terminal } from '../output/terminal.js'
+import { startNode } from '../start/gateway-node.js'
+import { openLog } from '../start/logging.js'
+import type { Logging } from '../start/logging.js'
+import { Teardown } from '../start/teardown.js'
+import { AGENT, REVIEWER, TARGET, writeConfiguration } from './configuration.js'
+import { freePort } from './ports.js'
+import { startShop } from './sample-shop.js'
+import { tour } from './tour.js'
+import type { Toured } from './tour.js'
+
+/** The ports by habit (docs/configuration.md); the sample's own is next to them. */
+const PORTS = { postgres: 15_432, console: 7080, shop: 15_433 }
+/** Time to read a step, where somebody watches. */
+const PAUSE_MS = 2500
+
+interface Started {
+  readonly home: Home
+  readonly ports: { readonly postgres: number; readonly console: number }
+  readonly url: string
+}
+
+/** Answers 0 where the tour showed what it must. */
+export async function runDemo(options: { readonly once?: true }, terminal: Terminal): Promise<number> {
+  const stopping = whenSignalled()
+  const place = demoPlace(terminal)
+  const logging = openLog('info', join(place.home.directory, 'gateway.log'))
+  const teardown = new Teardown(logging.log)
+  if (place.temporary) teardown.add('directory', () => rmSync(place.home.directory, { recursive: true, force: true }))
+  teardown.add('lock', () => place.lock.release())
+  try {
+    const started = await start(place.home, terminal, logging, teardown)
+    const env = { SALLYPORT_HOME: started.home.directory }
+    const watched = terminal.isTty && options.once !== true
+    const touring = tour({ env, ports: started.ports, say: (text) => terminal.out(text), pauseMs: watched ? PAUSE_MS : 0 })
+    const toured = await Promise.race([touring, stopping.then(() => undefined)])
+    if (toured === undefined) return 130
+    if (options.once === true) {
+      terminal.out('\nThat was the tour.')
+      return 0
+    }
+    terminal.out(invitation(started, toured))
+    await stopping
+    return 0
+  } finally {
+    terminal.err('stopping')
+    await teardown.run()
+    logging.flush()
+  }
+}
+
+async function start(home: Home, terminal: Terminal, { log }: Logging, teardown: Teardown): Promise<Started> {
+  const ports = {
+    postgres: await portFor('the gateway', PORTS.postgres, terminal),
+    console: await portFor('the console', PORTS.console, terminal),
+  }
+  terminal.out('Starting a sample shop database and a gateway before it ...')
+  const shop = await startShop(join(home.directory, 'shop'), await freePort(PORTS.shop), log)
+  teardown.add('sample shop', () => shop.stop())
+  const configuration = writeConfiguration(home, shop, ports)
+  const node = await startNode({ configuration, home, env: process.env, log, onListening: () => {} })
+  teardown.add('gateway', () => node.stop())
+  terminal.out(`Postgres clients connect to 127.0.0.1:${ports.postgres}; the API is at ${node.url}`)
+  return { home, ports, url: node.url }
+}
+
+async function portFor(what: string, preferred: number, terminal: Terminal): Promise<number> {
+  const port = await freePort(preferred)
+  if (port !== preferred) terminal.out(`Port ${preferred} is taken, so ${what} listens on ${port}.`)
+  return port
+}
+
+interface Place {
+  readonly home: Home
+  readonly lock: DirectoryLock
+  readonly temporary: boolean
+}
+
+/** Beside the other state of this directory; where a demo runs there already, somewhere of its own. */
+function demoPlace(terminal: Terminal): Place {
+  const home = homeAt(join(homeOf(terminal.env).directory, 'demo'))
+  try {
+    return { home, lock: lockShop(home), temporary: false }
+  } catch (error) {
+    if (!(error instanceof Misconfigured && error.code === 'home-in-use')) throw error
+    const other = homeAt(mkdtempSync(join(tmpdir(), 'sallyport-demo-')))
+    terminal.out(`A demo runs in ${home.directory} already; this one runs in ${other.directory}.`)
+    return { home: other, lock: lockShop(other), temporary: true }
+  }
+}
+
+function lockShop(home: Home): DirectoryLock {
+  const shop = join(home.directory, 'shop')
+  mkdirSync(shop, { recursive: true, mode: 0o700 })
+  return lockDirectory(shop)
+}
+
+function whenSignalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let signals = 0
+    const onSignal = (): void => {
+      if (++signals > 1) process.exit(1)
+      resolve()
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+    // The terminal was closed: the databases must not be left running.
+    process.on('SIGHUP', onSignal)
+  })
+}
+
+function invitation({ home, ports, url }: Started, { session, agentToken, reviewerToken }: Toured): string {
+  const here = relative(process.cwd(), home.directory)
+  const at = here.startsWith('..') ? home.directory : here
+  return `
+Now you. In another terminal:
+
+  psql "postgresql://${AGENT}:${agentToken}@127.0.0.1:${ports.postgres}/${TARGET}"
+
+and try:  select * from customers;   drop table orders;   update orders set total = 0;
+
+  export SALLYPORT_HOME=${at}
+  npx sallyport reviews list                                   # what waits for a person
+  SALLYPORT_TOKEN=${reviewerToken} npx sallyport reviews approve ID    # as ${REVIEWER}
+  npx sallyport sessions list
+  npx sallyport replay ${session}
+  npx sallyport policy explain --identity ${AGENT} --target ${TARGET} --statement "select email from customers"
+
+API ${url}; configuration ${join(at, 'sallyport.yaml')}; log ${join(at, 'gateway.log')}. Ctrl-C ends the demo.`
+}

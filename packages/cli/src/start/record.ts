@@ -1,0 +1,110 @@
+// The record as operators read it: sessions, statements, replay, verify.
+
+import type { ApiParts, SessionSummary } from '@sallyport/api'
+import { Denied, Misconfigured } from '@sallyport/core'
+import type { Line, Protocol } from '@sallyport/core'
+import { readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
+import type { Finding, LocalRecorder } from '@sallyport/recorder'
+import type { Store } from '@sallyport/store'
+import type { Log } from './logging.js'
+
+export interface RecordParts {
+  readonly store: Store
+  readonly recorder: LocalRecorder
+  readonly protocols: readonly Protocol[]
+  /** Cuts a session here and tells the other nodes. */
+  readonly end: (id: string, reason: string) => Promise<void>
+  readonly log: Log
+}
+
+/** Who asks now wants to see what was done a moment ago; where the database is slow, they see what is there. */
+const SHIPPED_WITHIN_MS = 3_000
+
+export function recordFor(parts: RecordParts): ApiParts['sessions'] {
+  const { store, end } = parts
+  const shipped = (): Promise<void> => shippedSoon(parts)
+  return {
+    list: async ({ mine, ...filter }) => {
+      await shipped()
+      if (mine !== undefined && filter.identity !== undefined && filter.identity !== mine) return []
+      return store.sessions.list({ ...filter, ...(mine === undefined ? {} : { identity: mine }) })
+    },
+    summary: async (id) => {
+      await shipped()
+      return summaryOf(store, id)
+    },
+    statements: (id, page) => store.sessions.statements(id, page),
+    search: async (text, { mine, ...filter }) => {
+      await shipped()
+      if (mine !== undefined && filter.identity !== undefined && filter.identity !== mine) return []
+      return store.sessions.search(text, { ...filter, ...(mine === undefined ? {} : { identity: mine }) })
+    },
+    replay: (id, signal) => replayed(parts, id, signal),
+    end,
+  }
+}
+
+async function shippedSoon({ recorder, log }: Pick<RecordParts, 'recorder' | 'log'>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, SHIPPED_WITHIN_MS)))
+  const done = recorder
+    .shipped()
+    .catch((error: unknown) => log('warn', 'the newest of the record is not in the database yet', { error }))
+  await Promise.race([done, late])
+  clearTimeout(timer)
+}
+
+async function summaryOf(store: Store, id: string): Promise<SessionSummary | undefined> {
+  const found = await store.frames.session(id)
+  if (found === undefined) return undefined
+  const { facts, progress } = found
+  return {
+    id: facts.id,
+    identity: facts.identity.name,
+    onBehalfOf: facts.onBehalfOf,
+    target: facts.target,
+    protocol: facts.protocol,
+    startedAt: isoTime(facts.startedAt),
+    endedAt: progress.endedAt === null ? null : isoTime(progress.endedAt),
+    statements: progress.statements,
+    denied: progress.denied,
+    outcome: progress.outcome,
+  }
+}
+
+const isoTime = (microseconds: number): string => new Date(microseconds / 1000).toISOString()
+
+async function* replayed({ store, recorder, protocols, log }: RecordParts, id: string, signal: AbortSignal): AsyncGenerator<Line> {
+  await shippedSoon({ recorder, log })
+  const found = await store.frames.session(id)
+  if (found === undefined) throw new Denied('not-found', `there is no session ${id}`)
+  const protocol = protocols.find(({ name }) => name === found.facts.protocol)
+  if (protocol === undefined)
+    throw new Misconfigured('unknown-protocol', `session ${id} spoke ${found.facts.protocol}, which this version does not`)
+  for await (const line of protocol.transcribe(replay(id, store.frames))) {
+    if (signal.aborted) return
+    yield line
+  }
+}
+
+/** Proves the record whole, with what this node's home knows besides the database. */
+export function verifyFor(parts: Pick<RecordParts, 'store' | 'recorder' | 'log'> & { readonly home: string }): ApiParts['verify'] {
+  return async (session) => {
+    await shippedSoon(parts)
+    const pins = readPins(parts.home)
+    if (session === undefined) {
+      const { state, sessions, findings, unpinned } = await verifyAll(parts.store.frames, pins)
+      return { whole: state === 'whole', sessions, faults: findings.map(faultOf), unpinned }
+    }
+    const verdict = await verifyOne(session, parts.store.frames, pins)
+    return { whole: verdict.state !== 'altered', sessions: 1, faults: verdict.findings.map(faultOf), unpinned: [] }
+  }
+}
+
+function faultOf({ session, kind, place, message }: Finding): {
+  readonly session: string | null
+  readonly kind: string
+  readonly what: string
+} {
+  return { session: session ?? null, kind, what: `${place}: ${message}` }
+}

@@ -1,0 +1,77 @@
+// A text with its numbers taken out, so that the same query with other numbers is understood once. What a query or write does to which
+// columns does not depend on a number, but whether two expressions are the same does: equal numbers get equal marks.
+
+/** Only these say what they do without regard to any number; a SET, for one, does not. */
+const opening = /^\s*(?:select|insert|update|delete|with)\b/i
+
+const isDigit = (code: number): boolean => code >= 48 && code <= 57
+const isWord = (code: number): boolean =>
+  (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95 || code >= 128 || isDigit(code)
+
+const quote = 39
+const doubleQuote = 34
+const dollar = 36
+const dot = 46
+const dash = 45
+const slash = 47
+const star = 42
+
+/** More different numbers than this are a bulk load, whose text comes once. */
+const maxNumbers = 200
+
+/** Undefined where the text holds anything whose end this short scan could get wrong (comments, dollar quotes, prefixed strings). */
+export function numberless(text: string): string | undefined {
+  if (!opening.test(text)) return undefined
+  const numbers: string[] = []
+  let out = ''
+  let kept = 0
+  for (let at = 0; at < text.length;) {
+    const code = text.charCodeAt(at)
+    const next = text.charCodeAt(at + 1)
+    if (isDigit(code)) {
+      const end = numberEnd(text, at)
+      if (end === undefined || numbers.length >= maxNumbers) return undefined
+      out += `${text.slice(kept, at)}\u0001${markOf(numbers, text.slice(at, end))}`
+      kept = end
+      at = end
+    } else if (isWord(code)) {
+      at = wordEnd(text, at)
+      if (text.charCodeAt(at) === quote || text.charCodeAt(at) === 38) return undefined
+    } else if (code === quote || code === doubleQuote) {
+      at = text.indexOf(String.fromCharCode(code), at + 1) + 1
+      if (at === 0) return undefined
+    } else if (code === dollar) {
+      if (!isDigit(next)) return undefined
+      at = wordEnd(text, at + 1)
+    } else if ((code === dash && next === dash) || (code === slash && next === star) || (code === dot && isDigit(next)))
+      return undefined
+    else at += 1
+  }
+  return out + text.slice(kept)
+}
+
+function wordEnd(text: string, from: number): number {
+  let at = from
+  while (isWord(text.charCodeAt(at)) || text.charCodeAt(at) === dollar) at += 1
+  return at
+}
+
+/** An integer or a plain decimal that ends where a word could not go on; no leading zeros, since `1` and `01` are the same number. */
+function numberEnd(text: string, from: number): number | undefined {
+  let at = from
+  while (isDigit(text.charCodeAt(at))) at += 1
+  if (text.charCodeAt(from) === 48 && at > from + 1) return undefined
+  if (text.charCodeAt(at) === dot && isDigit(text.charCodeAt(at + 1))) {
+    at += 1
+    while (isDigit(text.charCodeAt(at))) at += 1
+  }
+  const after = text.charCodeAt(at)
+  return isWord(after) || after === dot || after === dollar ? undefined : at
+}
+
+/** The type stays visible: an integer and a decimal may choose different functions. */
+function markOf(numbers: string[], number: string): string {
+  const known = numbers.indexOf(number)
+  const index = known >= 0 ? known : numbers.push(number) - 1
+  return `${number.includes('.') ? 'd' : 'i'}${index}`
+}
