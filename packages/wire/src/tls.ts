@@ -33,6 +33,8 @@ export function acceptTls(
     options.deadline,
     (cause) => new Malformed('client', 'tls-failed', 'the TLS handshake failed', { cause }),
   ).then((ready) => {
+    // Only a tls.Server says so; without it Node's HTTP/2 waits for a handshake that is over.
+    Object.assign(ready, { secureConnecting: false })
     if (options.requireAlpn && !ready.alpnProtocol) {
       ready.destroy()
       throw new Malformed('client', 'tls-no-alpn', `a direct TLS connection must offer ALPN ${options.alpn.join(', ')}`)
