@@ -188,6 +188,8 @@ export interface ApiParts {
     statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
     search(text: string, filter: SessionFilter): Promise<readonly FoundStatement[]>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
+    /** HAR 1.2; only sessions of protocol http have one. */
+    har(id: string): Promise<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

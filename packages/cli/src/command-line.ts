@@ -180,8 +180,8 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
   command(program, 'replay <session>', 'what was asked, ruled and answered, in its time')
     .option('--speed <factor>', 'so many times as fast', factor, 1)
     .option('--instant', 'without waiting')
-    .addOption(new Option('--format <format>').choices(['text', 'json']).default('text'))
-    .action(async (session: string, options: { speed: number; instant?: true; format: 'text' | 'json'; json?: true }) =>
+    .addOption(new Option('--format <format>').choices(['text', 'json', 'har']).default('text'))
+    .action(async (session: string, options: { speed: number; instant?: true; format: 'text' | 'json' | 'har'; json?: true }) =>
       (await import('./commands/replay.js')).replayCommand(session, options, terminal),
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')

@@ -9,7 +9,7 @@ import type { Terminal } from '../output/terminal.js'
 interface ReplayOptions {
   readonly speed: number
   readonly instant?: true
-  readonly format: 'text' | 'json'
+  readonly format: 'text' | 'json' | 'har'
   readonly json?: true
 }
 
@@ -17,6 +17,10 @@ interface ReplayOptions {
 const LONGEST_PAUSE_MS = 3000
 
 export async function replayCommand(session: string, options: ReplayOptions, terminal: Terminal): Promise<void> {
+  if (options.format === 'har') {
+    terminal.out(JSON.stringify(await openClient(terminal.env).call('GET', `/sessions/${encodeURIComponent(session)}/har`), null, 2))
+    return
+  }
   const asJson = options.json === true || options.format === 'json'
   const waits = options.instant !== true && terminal.isTty
   let before: number | undefined

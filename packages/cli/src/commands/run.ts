@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ReachableTarget } from '@sallyport/api'
@@ -37,7 +38,10 @@ export async function connectCommand(
         'unknown-target',
         `${credentials.name} may reach no target ${target}; \`sallyport targets\` lists what is there`,
       )
-    return withEnvironment([found], target, credentials, terminal, (environment) => execute('psql', args, environment, terminal))
+    return withEnvironment([found], target, credentials, terminal, (environment) => {
+      if (found.protocol === 'http') return execute('curl', curlArguments(found, args, environment), environment, terminal)
+      return execute('psql', args, environment, terminal)
+    })
   })
 }
 
@@ -53,6 +57,13 @@ export async function runCommand(
     const database = targets.length === 1 ? targets[0]?.name : undefined
     return withEnvironment(targets, database, credentials, terminal, (environment) => execute(program, args, environment, terminal))
   })
+}
+
+/** `/path` is a path at the target; all else is curl's own. The token is in a file that curl reads: arguments can be seen by others. */
+function curlArguments(target: ReachableTarget, args: readonly string[], environment: Readonly<Record<string, string>>): readonly string[] {
+  const base = (target.connection ?? '').replace(/\/$/, '')
+  const paths = args.some((arg) => arg.startsWith('/')) ? args : [...args, '/']
+  return ['--config', environment['SALLYPORT_CURL'] ?? '', ...paths.map((arg) => (arg.startsWith('/') ? base + arg : arg))]
 }
 
 async function withCredentials(
@@ -101,8 +112,10 @@ async function withEnvironment(
   try {
     const authority = join(directory, 'authority.crt')
     writeFileSync(authority, await credentials.client.text('/authority'))
+    const http = targets.find((target) => target.protocol === 'http' && target.endpoint !== null)?.endpoint ?? undefined
     return await use({
-      ...withoutOurs(terminal.env),
+      ...withoutOurs(terminal.env, http !== undefined),
+      ...(http === undefined ? {} : proxyEnvironment(http, credentials, directory, authority)),
       SALLYPORT_URL: credentials.client.url,
       SALLYPORT_TOKEN: credentials.token.reveal(),
       SALLYPORT_CA: authority,
@@ -125,9 +138,38 @@ async function withEnvironment(
   }
 }
 
+/** The gateway as the proxy for everything, and its authority as the one that curl, OpenSSL, Python's requests and Node trust. */
+function proxyEnvironment(
+  endpoint: { readonly host: string; readonly port: number },
+  { name, token }: Credentials,
+  directory: string,
+  authority: string,
+): Readonly<Record<string, string>> {
+  const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
+  const proxy = `http://${encodeURIComponent(name)}:${encodeURIComponent(token.reveal())}@${host}:${endpoint.port}`
+  const curl = join(directory, 'curl')
+  writeFileSync(curl, `header = "Sallyport-Token: ${token.reveal()}"\nnoproxy = "*"\n`, { mode: 0o600 })
+  return {
+    HTTPS_PROXY: proxy,
+    HTTP_PROXY: proxy,
+    https_proxy: proxy,
+    http_proxy: proxy,
+    SSL_CERT_FILE: authority,
+    CURL_CA_BUNDLE: authority,
+    REQUESTS_CA_BUNDLE: authority,
+    NODE_EXTRA_CA_CERTS: authority,
+    SALLYPORT_HTTP: `http://${host}:${endpoint.port}`,
+    SALLYPORT_CURL: curl,
+  }
+}
+
+const proxyNames = /^(?:https?|no|all)_proxy$/i
+
 /** The program must not find its way past its own identity, nor to another server than meant. */
-function withoutOurs(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept = Object.entries(env).filter(([name]) => !name.startsWith('PG') && !name.startsWith('SALLYPORT_'))
+function withoutOurs(env: Readonly<Record<string, string | undefined>>, proxied: boolean): Record<string, string> {
+  const kept = Object.entries(env).filter(
+    ([name]) => !name.startsWith('PG') && !name.startsWith('SALLYPORT_') && !(proxied && proxyNames.test(name)),
+  )
   return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 

@@ -2,6 +2,7 @@
 
 import { grantsSchema, rulesSchema } from '@sallyport/policy'
 import { z } from 'zod'
+import { httpTargetSchema } from './http-target.js'
 
 /** `${NAME}` gives text, so a number may be written as text too. */
 const number = (least: number, most: number) =>
@@ -35,7 +36,7 @@ const address = (least: number) =>
   }, `not an address; write host:port with a port from ${least} to 65535, an IPv6 host in brackets`)
 
 const listenerSchema = z.strictObject({
-  protocol: z.enum(['auto', 'postgres']),
+  protocol: z.enum(['auto', 'postgres', 'http']),
   address: address(0),
 })
 
@@ -100,20 +101,26 @@ const secretSourceSchema = z
     error: 'a secret has one source; write exactly one of env, file, sealed, vault',
   })
 
-const targetSchema = z.strictObject({
+const commonTarget = {
   name: targetName,
-  protocol: z.enum(['postgres']),
-  address: address(1),
-  database: z.string().min(1).max(63).optional(),
-  databases: z.array(pattern).max(256).default([]),
   tls: z.enum(['off', 'require', 'verify']).default('verify'),
   tlsAuthorities: z.string().min(1).optional(),
-  credential: z.strictObject({ username: z.string().min(1).max(63), password: secretSourceSchema }),
   labels: z.record(z.string().min(1).max(63), z.string().max(256)).default({}),
   durability: z.enum(['process', 'disk', 'database']).default('process'),
   default: z.enum(['allow', 'deny']).default('allow'),
+}
+
+const postgresTarget = z.strictObject({
+  ...commonTarget,
+  protocol: z.literal('postgres'),
+  address: address(1),
+  database: z.string().min(1).max(63).optional(),
+  databases: z.array(pattern).max(256).default([]),
+  credential: z.strictObject({ username: z.string().min(1).max(63), password: secretSourceSchema }),
   trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
 })
+
+const targetSchema = z.discriminatedUnion('protocol', [postgresTarget, httpTargetSchema(commonTarget, secretSourceSchema)])
 
 /** What may change while the gateway runs: kept in the store as revisions. */
 const definitionsShape = {

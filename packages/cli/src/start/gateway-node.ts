@@ -9,6 +9,7 @@ import { createApi } from '@sallyport/api'
 import type { Protocol } from '@sallyport/core'
 import { createGateway, gatewayTls, splitAddress } from '@sallyport/gateway'
 import type { Gateway } from '@sallyport/gateway'
+import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
 import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
@@ -113,7 +114,8 @@ async function build(options: NodeOptions, teardown: Teardown): Promise<GatewayN
   sql.warm()
   teardown.add('SQL reader', () => sql.stop())
 
-  const protocols: readonly Protocol[] = [postgres({ sql, salt: secret.toString('hex') })]
+  const salt = secret.toString('hex')
+  const protocols: readonly Protocol[] = [postgres({ sql, salt }), http({ targets: () => definitions.current.targets, salt })]
   const guard = options.guard ?? ((protocol: Protocol) => protocol)
   const { loginSeconds, idleMinutes, connections, stopSeconds } = configuration.limits
   const running = createGateway({

@@ -47,6 +47,7 @@ function connectionString(
   identity: Identity | undefined,
 ): string {
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
+  if (target.protocol === 'http') return `http://${host}:${endpoint.port}/${target.name}/`
   const user = identity === undefined ? 'IDENTITY' : encodeURIComponent(identity.name)
   return `postgresql://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`
 }
