@@ -15,6 +15,9 @@ export interface Gateway {
   readonly host: string
   /** The port Postgres clients connect to. */
   readonly port: number
+  /** The port HTTP clients connect to, and the one that takes every protocol. */
+  readonly httpPort: number
+  readonly autoPort: number
   readonly consoleAddress: string
   readonly pid: () => number
   /** Everything the gateway has printed, both streams. */
@@ -55,6 +58,8 @@ const logLimit = 8_000_000
 
 const listeners = `listen:
   - { protocol: postgres, address: 127.0.0.1:0 }
+  - { protocol: http, address: 127.0.0.1:0 }
+  - { protocol: auto, address: 127.0.0.1:0 }
 console: { address: 127.0.0.1:0 }
 `
 
@@ -90,6 +95,12 @@ export async function startGateway(configuration: string, options: GatewayOption
     },
     get port() {
       return Number(address('postgres').slice(address('postgres').lastIndexOf(':') + 1))
+    },
+    get httpPort() {
+      return portOf(address('http'))
+    },
+    get autoPort() {
+      return portOf(address('auto'))
     },
     get consoleAddress() {
       return address('console')
@@ -150,6 +161,8 @@ function addresses(printed: string): ReadonlyMap<string, string> {
   }
   return found
 }
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
 async function finish(running: Running, signal: NodeJS.Signals): Promise<number | null> {
   if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(signal)

@@ -41,12 +41,18 @@ export function gatewayTls(directory: string, names: readonly string[], own?: { 
   const wanted = [...new Set(['localhost', '127.0.0.1', '::1', ...names])].sort()
   const fits = (leaf: Made): boolean => stillGood(leaf, authority, wanted)
   const leaf = kept(directory, 'gateway', () => makeLeaf(authority, wanted), fits)
-  return { ...opened(leaf.certificatePem + authority.certificatePem, leaf.keyPem, authority.certificatePem), contextFor: minter(authority) }
+  return {
+    ...opened(leaf.certificatePem + authority.certificatePem, leaf.keyPem, authority.certificatePem),
+    contextFor: minter(authority),
+  }
 }
 
 /** Contexts for the hosts a forward proxy answers for, each made at its first use and again before its certificate ends. */
 function minter(authority: Made): (host: string) => SecureContext {
-  const made = new Remembered<string, { readonly context: SecureContext; readonly until: number }>({ entries: maxMinted, weight: maxMinted })
+  const made = new Remembered<string, { readonly context: SecureContext; readonly until: number }>({
+    entries: maxMinted,
+    weight: maxMinted,
+  })
   return (host) => {
     const known = made.get(host)
     if (known !== undefined && known.until > Date.now()) return known.context

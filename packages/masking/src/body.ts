@@ -16,8 +16,14 @@ const maxTextBytes = 8 * 1024 * 1024
 
 /** Undefined: an answer of this kind cannot be masked. */
 export function maskBody(masker: Masker, contentType: string): BodyMask | undefined {
-  const [type = '', ...parameters] = contentType.toLowerCase().split(';').map((part) => part.trim())
-  const charset = parameters.find((parameter) => parameter.startsWith('charset='))?.slice(8).replaceAll('"', '')
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '')
   if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) return undefined
   if (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) return jsonMask(masker, false)
   if (['application/x-ndjson', 'application/jsonl', 'application/x-jsonlines'].includes(type)) return jsonMask(masker, true)

@@ -63,14 +63,18 @@ export class CsvMask {
       return raw
     }
     const columns = this.#columns
-    if (this.#masker.byField && cells.length !== columns.length) throw new Unmaskable('a CSV record has other columns than the first')
+    if (this.#masker.byField && cells.length !== columns.length)
+      throw new Unmaskable('a CSV record has other columns than the first')
     return cells.map((cell, index) => this.#cell(cell, columns[index], separator)).join(separator) + ending
   }
 
   #header(cells: readonly string[]): readonly (Transform | undefined)[] {
     const names = cells.map((cell) => contentOf(cell).trim())
     // One cell that holds another separator: the columns were not told apart.
-    if (this.#masker.byField && cells.some((cell) => !cell.startsWith('"') && separators.some((separator) => cell.includes(separator)))) {
+    if (
+      this.#masker.byField &&
+      cells.some((cell) => !cell.startsWith('"') && separators.some((separator) => cell.includes(separator)))
+    ) {
       throw new Unmaskable('the columns of the CSV cannot be told apart')
     }
     return names.map((name) => this.#masker.forField(`$.${name}`))
@@ -78,9 +82,12 @@ export class CsvMask {
 
   #cell(raw: string, transform: Transform | undefined, separator: string): string {
     const content = contentOf(raw)
-    const masked = transform === undefined ? this.#masker.text(content) : content === '' ? '' : (this.#masker.value(content, transform) ?? '')
+    const masked =
+      transform === undefined ? this.#masker.text(content) : content === '' ? '' : (this.#masker.value(content, transform) ?? '')
     if (masked === content) return raw
-    return raw.startsWith('"') || /["\r\n]/.test(masked) || masked.includes(separator) ? `"${masked.replaceAll('"', '""')}"` : masked
+    return raw.startsWith('"') || /["\r\n]/.test(masked) || masked.includes(separator)
+      ? `"${masked.replaceAll('"', '""')}"`
+      : masked
   }
 }
 

@@ -13,7 +13,10 @@ const detectors: Readonly<Record<DetectorName, Detector>> = {
   card: { pattern: /(?<![\dA-Za-z])\d(?:[ -]?\d){12,18}(?![\dA-Za-z])/g, holds: isCard },
   iban: { pattern: /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])/g, holds: isIban },
   ssn: { pattern: /(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g },
-  phone: { pattern: /(?<![\dA-Za-z+])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?!\d)|(?<![\dA-Za-z])\(\d{3}\) ?\d{3}-\d{4}(?!\d)|(?<![\dA-Za-z-])\d{3}[.-]\d{3}[.-]\d{4}(?![\d-])/g },
+  phone: {
+    pattern:
+      /(?<![\dA-Za-z+])(?:\+\d{1,3}[ .-]?)(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}(?!\d)|(?<![\dA-Za-z])\(\d{3}\) ?\d{3}-\d{4}(?!\d)|(?<![\dA-Za-z-])\d{3}[.-]\d{3}[.-]\d{4}(?![\d-])/g,
+  },
   secret: {
     pattern:
       /(?<![A-Za-z0-9_-])(?:A[KS]IA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255}|glpat-[A-Za-z0-9_-]{20,64}|sk-[A-Za-z0-9_-]{20,255}|sk_live_[A-Za-z0-9]{16,255}|xox[abprs]-[A-Za-z0-9-]{10,255}|AIza[0-9A-Za-z_-]{35}|sp_[0-9A-Za-z]{20,128}|eyJ[A-Za-z0-9_-]{8,4096}\.eyJ[A-Za-z0-9_-]{8,4096}\.[A-Za-z0-9_-]{8,4096})|-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{0,16384}(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?/g,

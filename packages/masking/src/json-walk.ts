@@ -97,7 +97,14 @@ export class JsonWalk {
     return out.length === 1 ? (out[0] as Buffer) : Buffer.concat(out)
   }
 
-  #token(data: Buffer, at: number, end: number, byte: number, put: (from: number, to: number, text: string | undefined) => void, keep: (to: number) => void): number {
+  #token(
+    data: Buffer,
+    at: number,
+    end: number,
+    byte: number,
+    put: (from: number, to: number, text: string | undefined) => void,
+    keep: (to: number) => void,
+  ): number {
     switch (byte) {
       case openObject:
       case openArray:
@@ -206,7 +213,8 @@ function skipMark(data: Buffer): number {
 /** Where the token that begins at `at` ends, or -1 where its end has not come yet. */
 function tokenEnd(data: Buffer, at: number, byte: number, last: boolean): number {
   if (byte === quote) return stringEnd(data, at)
-  if (byte === openObject || byte === openArray || byte === closeObject || byte === closeArray || byte === colon || byte === comma) return at + 1
+  if (byte === openObject || byte === openArray || byte === closeObject || byte === closeArray || byte === colon || byte === comma)
+    return at + 1
   let end = at
   while (end < data.length && isWordByte(data[end] as number)) end += 1
   if (end === at) throw new Unmaskable('the JSON is malformed')
@@ -214,7 +222,7 @@ function tokenEnd(data: Buffer, at: number, byte: number, last: boolean): number
 }
 
 function stringEnd(data: Buffer, at: number): number {
-  for (let from = at + 1; ; ) {
+  for (let from = at + 1; ;) {
     const found = data.indexOf(quote, from)
     if (found < 0) return -1
     let slashes = 0
@@ -226,5 +234,12 @@ function stringEnd(data: Buffer, at: number): number {
 
 /** Letters, digits, + - and the point. */
 function isWordByte(byte: number): boolean {
-  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x7a) || byte === 0x2b || byte === 0x2d || byte === 0x2e || byte === 0x45
+  return (
+    (byte >= 0x30 && byte <= 0x39) ||
+    (byte >= 0x61 && byte <= 0x7a) ||
+    byte === 0x2b ||
+    byte === 0x2d ||
+    byte === 0x2e ||
+    byte === 0x45
+  )
 }

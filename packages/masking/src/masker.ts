@@ -19,7 +19,10 @@ export class Masker {
   readonly #fields: readonly { readonly pattern: string; readonly with: Transform }[]
   readonly #detectors: readonly { readonly name: DetectorName; readonly with: Transform }[]
   readonly #salts: Salts
-  readonly #decided = new Remembered<string, { readonly with: Transform | undefined }>({ entries: rememberedPaths, weight: 4_194_304 })
+  readonly #decided = new Remembered<string, { readonly with: Transform | undefined }>({
+    entries: rememberedPaths,
+    weight: 4_194_304,
+  })
 
   constructor(masks: readonly Mask[], salts: Salts) {
     const byStrictness = masks.toSorted((one, two) => strictness.indexOf(one.with) - strictness.indexOf(two.with))
@@ -57,7 +60,11 @@ export class Masker {
   text(text: string): string {
     return this.#detectors.reduce(
       (kept, detector) =>
-        replaceFound(kept, detector.name, (found) => transformed(found, detector.with === 'null' ? 'redact' : detector.with, this.#salts) ?? ''),
+        replaceFound(
+          kept,
+          detector.name,
+          (found) => transformed(found, detector.with === 'null' ? 'redact' : detector.with, this.#salts) ?? '',
+        ),
       text,
     )
   }

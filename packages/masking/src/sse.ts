@@ -33,7 +33,11 @@ export class SseEvents {
   }
 
   #event(bytes: Buffer): Buffer {
-    const lines = bytes.toString('utf8').replace(/^\u{feff}/u, '').split(/\r\n|\n|\r/).filter((line) => line !== '')
+    const lines = bytes
+      .toString('utf8')
+      .replace(/^\u{feff}/u, '')
+      .split(/\r\n|\n|\r/)
+      .filter((line) => line !== '')
     const data = lines.filter((line) => /^data(?::|$)/.test(line)).map((line) => line.replace(/^data:? ?/, ''))
     // A comment could hold anything and says nothing to a client; an empty one keeps the connection alive.
     const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line))

@@ -7,7 +7,11 @@ import type { Transform } from '@sallyport/core'
 export const strictness: readonly Transform[] = ['null', 'redact', 'token', 'hash', 'partial']
 
 /** Null: the value becomes JSON's null. */
-export function transformed(value: string, transform: Transform, salts: { readonly hash: string; readonly token: string }): string | null {
+export function transformed(
+  value: string,
+  transform: Transform,
+  salts: { readonly hash: string; readonly token: string },
+): string | null {
   switch (transform) {
     case 'null':
       return null

@@ -74,7 +74,11 @@ type HttpSource = Exclude<CredentialSource, { readonly username: string } | { re
 async function ofHttp(source: HttpSource, read: (source: SecretSource) => Promise<Secret>): Promise<Credential> {
   if ('bearer' in source) return { kind: 'bearer', token: await read(source.bearer) }
   if ('certificate' in source) {
-    return { kind: 'certificate', certificate: (await read(source.certificate)).reveal(), privateKey: await read(source.privateKey) }
+    return {
+      kind: 'certificate',
+      certificate: (await read(source.certificate)).reveal(),
+      privateKey: await read(source.privateKey),
+    }
   }
   if ('oauth2' in source) {
     const { tokenUrl, clientId, clientSecret, scope, audience } = source.oauth2
@@ -92,7 +96,8 @@ function sourcesIn(source: CredentialSource | undefined): readonly SecretSource[
   if ('bearer' in source) return [source.bearer]
   if ('oauth2' in source) return [source.oauth2.clientSecret]
   if ('certificate' in source) return [source.privateKey]
-  if ('aws' in source) return [source.aws.secretAccessKey, ...(source.aws.sessionToken === undefined ? [] : [source.aws.sessionToken])]
+  if ('aws' in source)
+    return [source.aws.secretAccessKey, ...(source.aws.sessionToken === undefined ? [] : [source.aws.sessionToken])]
   if ('password' in source) return [source.password]
   return source.passphrase === undefined ? [source.privateKey] : [source.privateKey, source.passphrase]
 }

@@ -1,9 +1,7 @@
 // The head of a TLS connection, read without answering it: which protocol the client wants inside (RFC 8446, section 4.1.2; RFC 7301, section 3.1).
 
 export type ClientHello =
-  | { readonly kind: 'more' }
-  | { readonly kind: 'not-tls' }
-  | { readonly kind: 'hello'; readonly protocols: readonly string[] }
+  { readonly kind: 'more' } | { readonly kind: 'not-tls' } | { readonly kind: 'hello'; readonly protocols: readonly string[] }
 
 const handshakeRecord = 0x16
 const clientHello = 1
@@ -31,7 +29,7 @@ export function readClientHello(first: Uint8Array): ClientHello {
 /** The handshake's bytes out of the records that are here; a long hello comes in several (RFC 8446, section 5.1). */
 function handshakeOf(bytes: Buffer): Buffer {
   const parts: Buffer[] = []
-  for (let at = 0; at + 5 <= bytes.length && bytes[at] === handshakeRecord; ) {
+  for (let at = 0; at + 5 <= bytes.length && bytes[at] === handshakeRecord;) {
     const size = bytes.readUInt16BE(at + 3)
     parts.push(bytes.subarray(at + 5, at + 5 + size))
     at += 5 + size
@@ -59,7 +57,7 @@ function protocolsIn(hello: Buffer): readonly string[] {
 
 function namesIn(list: Buffer): readonly string[] {
   const names: string[] = []
-  for (let at = 0; at < list.length; ) {
+  for (let at = 0; at < list.length;) {
     const size = list.readUInt8(at)
     names.push(list.subarray(at + 1, at + 1 + size).toString('latin1'))
     at += 1 + size

@@ -25,7 +25,10 @@ export function acceptTls(
     requestCert: false,
     ...(contextFor === undefined
       ? {}
-      : { SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) => done(null, contextFor(name) ?? options.context) }),
+      : {
+          SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
+            done(null, contextFor(name) ?? options.context),
+        }),
   })
   return handshake(
     secured,

@@ -34,7 +34,17 @@ type Headers = Record<string, string | string[]>
 /** What would let a caller do without an answer, or ask for a part of one; a masked answer has no part. */
 const conditional = new Set(['if-none-match', 'if-modified-since', 'if-range', 'range'])
 /** They were made of the unmasked bytes. */
-const ofTheOriginal = ['content-length', 'etag', 'last-modified', 'content-md5', 'digest', 'content-digest', 'repr-digest', 'content-encoding', 'x-goog-hash']
+const ofTheOriginal = [
+  'content-length',
+  'etag',
+  'last-modified',
+  'content-md5',
+  'digest',
+  'content-digest',
+  'repr-digest',
+  'content-encoding',
+  'x-goog-hash',
+]
 
 export class Answering implements Dispatcher.DispatchHandler {
   readonly done: Promise<void>
@@ -141,7 +151,9 @@ export class Answering implements Dispatcher.DispatchHandler {
     if (masks) for (const name of ofTheOriginal) if (name !== 'content-length' || !empty) delete headers[name]
     if (stages === 'not-maskable') {
       const reason = `the answer is ${text(headers['content-type']) ?? 'of no stated type'}, which cannot be masked; the target has already done what was asked`
-      throw new Refused(problemOfDenial({ kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason }, exchange.place.session.id, statement))
+      throw new Refused(
+        problemOfDenial({ kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason }, exchange.place.session.id, statement),
+      )
     }
     if (masks) headers['accept-ranges'] = 'none'
     this.#stage = inTurn(stages)
@@ -197,7 +209,11 @@ export class Answering implements Dispatcher.DispatchHandler {
       if (this.#stage !== undefined) this.#wait(this.#sink.write(this.#stage.end()))
       const kept = this.#stage === undefined ? Object.entries(trailers).map(([name, value]) => [name, String(value)] as const) : []
       const ended = this.#sink.end(Object.fromEntries(kept))
-      if (ended instanceof Promise) void ended.then(() => this.#end(), (error: unknown) => this.#fail(error))
+      if (ended instanceof Promise)
+        void ended.then(
+          () => this.#end(),
+          (error: unknown) => this.#fail(error),
+        )
       else this.#end()
     } catch (error) {
       this.#fail(error)
@@ -207,7 +223,10 @@ export class Answering implements Dispatcher.DispatchHandler {
   #wait(settled: Settled<void>): void {
     if (!(settled instanceof Promise)) return
     this.#pause()
-    void settled.then(() => this.#resume(), (error: unknown) => this.#fail(error))
+    void settled.then(
+      () => this.#resume(),
+      (error: unknown) => this.#fail(error),
+    )
   }
 
   #pause(): void {
@@ -232,10 +251,19 @@ export class Answering implements Dispatcher.DispatchHandler {
     const { reply, request, connection, place } = exchange
     const problem = this.#problem(error)
     if (problem.status === 500) {
-      connection.gate.log('error', 'bug: an answer failed in an unexpected way', { session: place.session.id, stack: error instanceof Error ? error.stack : String(error) })
+      connection.gate.log('error', 'bug: an answer failed in an unexpected way', {
+        session: place.session.id,
+        stack: error instanceof Error ? error.stack : String(error),
+      })
     } else {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : undefined
-      connection.gate.log('warn', 'request failed', { session: place.session.id, statement, rule: ruling.rule, reason: problem.detail, cause })
+      connection.gate.log('warn', 'request failed', {
+        session: place.session.id,
+        statement,
+        rule: ruling.rule,
+        reason: problem.detail,
+        cause,
+      })
     }
     this.#end(`${problem.status} ${problem.detail}`)
     this.#controller?.abort(new Error(problem.code))
@@ -247,12 +275,19 @@ export class Answering implements Dispatcher.DispatchHandler {
     const { exchange, statement, ruling } = this.#parts
     if (error instanceof Unmaskable) {
       const reason = `${error.message}, so that it cannot be masked; the target has already done what was asked`
-      return problemOfDenial({ kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason }, exchange.place.session.id, statement)
+      return problemOfDenial(
+        { kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason },
+        exchange.place.session.id,
+        statement,
+      )
     }
     if (error instanceof Refused || isKnownError(error) || isOurs(error)) return problemOf(error, false)
     const { name } = exchange.place.session.target
     const late = error instanceof Error && /Timeout/.test(error.name)
-    const unreachable = new Unreachable('target-failed', late ? `target ${name} did not answer in time` : `target ${name} broke the connection off`)
+    const unreachable = new Unreachable(
+      'target-failed',
+      late ? `target ${name} did not answer in time` : `target ${name} broke the connection off`,
+    )
     const problem = problemOf(unreachable, false)
     return late ? { ...problem, status: 504 } : problem
   }

@@ -55,7 +55,18 @@ function jsonFacts(body: Buffer, path: string): BodyFacts {
   }
   const graphql = graphqlIn(json, path)
   if (graphql !== undefined) return { ...graphql, json }
-  return { asked: [{ operations: modelOperation(json, path), tools: [], ...(fields === undefined ? {} : { fields }), ...modelAccess(json, path) }], calls: [], json }
+  return {
+    asked: [
+      {
+        operations: modelOperation(json, path),
+        tools: [],
+        ...(fields === undefined ? {} : { fields }),
+        ...modelAccess(json, path),
+      },
+    ],
+    calls: [],
+    json,
+  }
 }
 
 function askedBy(call: RpcCall, fields: readonly string[] | undefined): Asked {
@@ -71,12 +82,18 @@ function askedBy(call: RpcCall, fields: readonly string[] | undefined): Asked {
 function graphqlIn(json: unknown, path: string): BodyFacts | undefined {
   const entries = Array.isArray(json) ? (json as readonly unknown[]) : [json]
   const mayBe = (entry: unknown): entry is Readonly<Record<string, unknown>> => {
-    return typeof entry === 'object' && entry !== null && ('query' in entry || 'operationName' in entry || 'extensions' in entry || 'documentId' in entry || 'id' in entry)
+    return (
+      typeof entry === 'object' &&
+      entry !== null &&
+      ('query' in entry || 'operationName' in entry || 'extensions' in entry || 'documentId' in entry || 'id' in entry)
+    )
   }
   const here = /(^|\/)graphql\/?$/i.test(path)
   if (entries.length === 0 || !entries.every(mayBe)) return here ? unknownBody : undefined
   const found = entries.map(({ query, operationName }) => {
-    return typeof query === 'string' ? graphqlFacts(query, typeof operationName === 'string' ? operationName : undefined) : undefined
+    return typeof query === 'string'
+      ? graphqlFacts(query, typeof operationName === 'string' ? operationName : undefined)
+      : undefined
   })
   const whole = found.filter((facts) => facts !== undefined)
   if (whole.length < found.length) return here ? unknownBody : undefined
@@ -98,7 +115,8 @@ export function graphqlFacts(query: string, operationName: string | undefined): 
 function formFacts(body: Buffer, path: string): BodyFacts {
   const form = new URLSearchParams(body.toString('utf8'))
   const query = form.get('query')
-  if (query !== null && /(^|\/)graphql\/?$/i.test(path)) return graphqlFacts(query, form.get('operationName') ?? undefined) ?? unknownBody
+  if (query !== null && /(^|\/)graphql\/?$/i.test(path))
+    return graphqlFacts(query, form.get('operationName') ?? undefined) ?? unknownBody
   const names = [...new Set(form.keys())]
   return { asked: [{ operations: [], tools: [], ...(names.length > maxFields ? {} : { fields: names }) }], calls: [] }
 }

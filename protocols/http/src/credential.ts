@@ -75,7 +75,13 @@ export class StoredCredential {
   }
 
   #exchanged(credential: Credential & { kind: 'oauth2' }): Promise<Secret> {
-    const of = [credential.tokenUrl, credential.clientId, credential.clientSecret.reveal(), credential.scope, credential.audience].join('\n')
+    const of = [
+      credential.tokenUrl,
+      credential.clientId,
+      credential.clientSecret.reveal(),
+      credential.scope,
+      credential.audience,
+    ].join('\n')
     const known = this.#token
     if (known !== undefined && known.of === of && known.until > Date.now()) return known.token
     const fetched = fetchToken(credential)
@@ -94,7 +100,9 @@ function replaced(headers: readonly string[], name: string, value: string): stri
 }
 
 /** RFC 6749, sections 4.4.2 and 2.3.1. */
-async function fetchToken(credential: Credential & { kind: 'oauth2' }): Promise<{ readonly token: Secret; readonly livesMs: number }> {
+async function fetchToken(
+  credential: Credential & { kind: 'oauth2' },
+): Promise<{ readonly token: Secret; readonly livesMs: number }> {
   const { tokenUrl, clientId, clientSecret, scope, audience } = credential
   const form = new URLSearchParams({ grant_type: 'client_credentials' })
   if (scope !== undefined) form.set('scope', scope)
@@ -135,7 +143,11 @@ function signed(outgoing: Outgoing, credential: Credential & { kind: 'aws' }): s
   const drop = new Set(['authorization', 'x-amz-date', 'x-amz-security-token', 'x-amz-content-sha256'])
   const headers = without(outgoing.headers, drop)
   const type = headers[headers.indexOf('content-type') + 1]
-  const digest = outgoing.streamed ? 'UNSIGNED-PAYLOAD' : createHash('sha256').update(outgoing.body ?? '').digest('hex')
+  const digest = outgoing.streamed
+    ? 'UNSIGNED-PAYLOAD'
+    : createHash('sha256')
+        .update(outgoing.body ?? '')
+        .digest('hex')
   const made = aws4.sign(
     {
       method: outgoing.method,

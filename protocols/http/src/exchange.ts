@@ -10,7 +10,7 @@ import { waitingDenial } from './holding.js'
 import type { Held } from './holding.js'
 import { fieldsOf } from './message.js'
 import type { Fields, Reply, Request } from './message.js'
-import { ExchangeRecord } from './record.js'
+import { covered, ExchangeRecord } from './record.js'
 import { badRequest, problemOf, problemOfDenial, refuse, render, unauthenticated } from './refusal.js'
 import type { Problem } from './refusal.js'
 import { Refused } from './refusal.js'
@@ -38,7 +38,13 @@ export interface Exchange {
 }
 
 /** `goOn`: sends 100 Continue where the caller waits for it. */
-export async function serveRequest(request: Request, reply: Reply, connection: Connection, shared: Shared, goOn: () => void): Promise<void> {
+export async function serveRequest(
+  request: Request,
+  reply: Reply,
+  connection: Connection,
+  shared: Shared,
+  goOn: () => void,
+): Promise<void> {
   const headOnly = request.method === 'HEAD'
   const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(request.url ?? '')
   const gone = new AbortController()
@@ -48,19 +54,26 @@ export async function serveRequest(request: Request, reply: Reply, connection: C
     refuseSmuggled(fields)
     const route = routeOf(request, fields, connection.facts.tls, shared.targets, connection.fixed?.target)
     const shown = connection.fixed?.shown ?? shownBy(fields)
-    if (shown === undefined) throw new Refused(unauthenticated('show an access token: Authorization: Bearer TOKEN, or Sallyport-Token', absolute))
+    if (shown === undefined)
+      throw new Refused(unauthenticated('show an access token: Authorization: Bearer TOKEN, or Sallyport-Token', absolute))
     const place = await shared.sessions.enter(shown, route.target, connection.facts, connection.gate)
     const done = place.begin()
     reply.once('close', done)
     try {
-      await judged({ request, reply, fields, method: request.method ?? '', route, shown, place, connection, shared, gone: gone.signal }, goOn)
+      await judged(
+        { request, reply, fields, method: request.method ?? '', route, shown, place, connection, shared, gone: gone.signal },
+        goOn,
+      )
     } catch (error) {
       done()
       throw error
     }
   } catch (error) {
     const problem = problemOf(error, absolute)
-    if (problem.status === 500) connection.gate.log('error', 'bug: a request failed in an unexpected way', { stack: error instanceof Error ? error.stack : String(error) })
+    if (problem.status === 500)
+      connection.gate.log('error', 'bug: a request failed in an unexpected way', {
+        stack: error instanceof Error ? error.stack : String(error),
+      })
     refuse(reply, problem, headOnly)
     drain(request)
   }
@@ -70,8 +83,10 @@ export async function serveRequest(request: Request, reply: Reply, connection: C
 function refuseSmuggled(fields: Fields): void {
   const lengths = fields.filter(([name]) => name === 'content-length')
   const codings = fields.filter(([name]) => name === 'transfer-encoding')
-  if (lengths.length > 1 || (lengths.length === 1 && !/^\d{1,15}$/.test(lengths[0]?.[1] ?? ''))) throw badRequest('bad-length', 'the request has no single length')
-  if (codings.length > 0 && lengths.length > 0) throw badRequest('two-lengths', 'the request has both a length and a transfer coding')
+  if (lengths.length > 1 || (lengths.length === 1 && !/^\d{1,15}$/.test(lengths[0]?.[1] ?? '')))
+    throw badRequest('bad-length', 'the request has no single length')
+  if (codings.length > 0 && lengths.length > 0)
+    throw badRequest('two-lengths', 'the request has both a length and a transfer coding')
   if (codings.length > 1 || (codings.length === 1 && codings[0]?.[1].trim().toLowerCase() !== 'chunked')) {
     throw badRequest('bad-coding', 'chunked is the only transfer coding that is taken', 501)
   }
@@ -81,7 +96,8 @@ async function judged(exchange: Exchange, goOn: () => void): Promise<void> {
   const { request, fields, method, route, place } = exchange
   const { session } = place
   const { target } = session
-  if (holdsToken(route.path, exchange.shown.token)) throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
+  if (holdsToken(route.path, exchange.shown.token))
+    throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
   const limit = session.mayRule ? (target.http?.readBodyBytes ?? 0) : 0
   const body = await readAhead(request, fields, limit, goOn)
   const understood = understand(target, method, route.path, fields, body.seen)
@@ -127,7 +143,10 @@ async function resume(exchange: Exchange, understood: Understood, held: Held): P
   const decided = await waited(exchange, held)
   if (decided.ruling.kind === 'deny') return decided
   // The rules may have changed since people agreed.
-  const now = await exchange.place.session.judge(statementOf(held.statement, understood), { phase: 'prepare', trace: (masks) => traced(masks, understood) })
+  const now = await exchange.place.session.judge(statementOf(held.statement, understood), {
+    phase: 'prepare',
+    trace: (masks) => traced(masks, understood),
+  })
   return now.kind === 'deny' ? { statement: held.statement, ruling: now } : decided
 }
 
@@ -140,7 +159,12 @@ async function waited({ place, gone }: Exchange, held: Held): Promise<Decided> {
 
 function unheld(ruling: Ruling): Ruling {
   if (ruling.kind !== 'deny' || ruling.cause !== 'review-withdrawn') return ruling
-  return { ...ruling, cause: 'not-understood', reason: 'a person must agree to this, and its body is too long to be shown to one', hint: 'Send a shorter body.' }
+  return {
+    ...ruling,
+    cause: 'not-understood',
+    reason: 'a person must agree to this, and its body is too long to be shown to one',
+    hint: 'Send a shorter body.',
+  }
 }
 
 /** All of a request that a person agrees to; undefined where not all of it is known. */
@@ -154,7 +178,9 @@ function bindingOf(method: string, route: Route, fields: Fields, body: Body): st
 function traced(masks: readonly Mask[], understood: Understood): Settled<Traced> {
   const byField = masks.some((mask) => !mask.column.startsWith('@'))
   const { renames } = understood.facts
-  return byField && renames !== undefined ? { kind: 'untraceable', reason: `${renames}, so that it cannot be found in the answer` } : { kind: 'traced' }
+  return byField && renames !== undefined
+    ? { kind: 'untraceable', reason: `${renames}, so that it cannot be found in the answer` }
+    : { kind: 'traced' }
 }
 
 /** A stand-in for a masked value must not come back as if it were the value. */
@@ -169,11 +195,13 @@ async function denied(exchange: Exchange, { statement, ruling, more }: Decided):
   if (ruling.kind !== 'deny') return
   const { place, reply, request } = exchange
   const plain = problemOfDenial(ruling, place.session.id, statement)
-  const problem: Problem = more === undefined ? plain : { ...plain, title: 'Waiting for review', code: 'review-open', headers: more }
+  const problem: Problem =
+    more === undefined ? plain : { ...plain, title: 'Waiting for review', code: 'review-open', headers: more }
   const { headers, body } = render(problem)
-  if (!place.over) {
+  // One that still waits has not ended; what it was told meanwhile is in the review.
+  if (!place.over && more === undefined) {
     const record = new ExchangeRecord(place.session, statement)
-    record.request(exchange.method, exchange.route.path, exchange.fields)
+    record.request(exchange.method, exchange.route.path, recordable(exchange.fields, exchange.shown))
     record.response(problem.status, headers)
     record.body('upstream', body)
     place.session.outcome({ statement, rows: 0, bytes: body.length, durationMs: 0, error: `${problem.status} ${problem.detail}` })
@@ -181,6 +209,14 @@ async function denied(exchange: Exchange, { statement, ruling, more }: Decided):
   }
   refuse(reply, problem, request.method === 'HEAD')
   drain(request)
+}
+
+/** What the caller showed stays out, wherever else it was put. */
+function recordable(fields: Fields, shown: Shown): Fields {
+  return fields.flatMap(([name, value]) => {
+    if (shown.carriers.includes(name)) return []
+    return [[name, holdsToken(value, shown.token) ? covered : value] as const]
+  })
 }
 
 async function forward(exchange: Exchange, understood: Understood, body: Body, statement: number, ruling: Ruling): Promise<void> {
@@ -194,7 +230,7 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   const own = forTarget(fields, route, { shown, host }, session.target)
   const whole = Buffer.isBuffer(body.seen) ? body.seen : undefined
   const streamed = body.seen === 'unseen'
-  record.request(method, route.path, fields.filter(([name]) => !shown.carriers.includes(name)))
+  record.request(method, route.path, recordable(fields, shown))
   if (whole !== undefined) {
     record.body('client', whole)
     record.ended('client')

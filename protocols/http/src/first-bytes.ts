@@ -17,7 +17,11 @@ export interface Opened {
 const preface = Buffer.from('PRI * HTTP/2.0\r\n', 'latin1')
 
 /** Undefined: it closed, stayed silent or broke off. */
-export async function openConnection(client: ClientConnection, connection: Connection, shared: Shared): Promise<Opened | undefined> {
+export async function openConnection(
+  client: ClientConnection,
+  connection: Connection,
+  shared: Shared,
+): Promise<Opened | undefined> {
   const { stream } = client
   const { gate } = connection
   stream.on('error', () => {})
@@ -27,7 +31,12 @@ export async function openConnection(client: ClientConnection, connection: Conne
     stream.destroy()
     return undefined
   }
-  if (first[0] !== 0x16) return { stream, version: first.subarray(0, 3).equals(preface.subarray(0, 3)) && (await isPreface(stream, first, deadline)) ? 2 : 1, connection }
+  if (first[0] !== 0x16)
+    return {
+      stream,
+      version: first.subarray(0, 3).equals(preface.subarray(0, 3)) && (await isPreface(stream, first, deadline)) ? 2 : 1,
+      connection,
+    }
   try {
     const host = connection.fixed === undefined ? undefined : new URL(connection.fixed.target.address).hostname
     const fixed = host === undefined ? undefined : gate.tls.contextFor?.(host)
@@ -39,7 +48,11 @@ export async function openConnection(client: ClientConnection, connection: Conne
       contextFor: (name) => fixed ?? namedContext(name, connection, shared),
     })
     secured.on('error', () => {})
-    return { stream: secured, version: secured.alpnProtocol === 'h2' ? 2 : 1, connection: { ...connection, facts: { ...connection.facts, tls: true } } }
+    return {
+      stream: secured,
+      version: secured.alpnProtocol === 'h2' ? 2 : 1,
+      connection: { ...connection, facts: { ...connection.facts, tls: true } },
+    }
   } catch (error) {
     if (!isKnownError(error)) throw error
     stream.destroy()
@@ -48,15 +61,22 @@ export async function openConnection(client: ClientConnection, connection: Conne
 }
 
 /** `TARGET.gateway`: a certificate for just that name, where we make our own. */
-function namedContext(name: string, { gate }: Connection, { targets }: Shared): ReturnType<NonNullable<typeof gate.tls.contextFor>> | undefined {
+function namedContext(
+  name: string,
+  { gate }: Connection,
+  { targets }: Shared,
+): ReturnType<NonNullable<typeof gate.tls.contextFor>> | undefined {
   const label = name.split('.', 1)[0]?.toLowerCase()
-  const known = !isIP(name) && /^[A-Za-z0-9.-]{1,253}$/.test(name) && targets().some((target) => target.protocol === 'http' && target.name.toLowerCase() === label)
+  const known =
+    !isIP(name) &&
+    /^[A-Za-z0-9.-]{1,253}$/.test(name) &&
+    targets().some((target) => target.protocol === 'http' && target.name.toLowerCase() === label)
   return known ? gate.tls.contextFor?.(name.toLowerCase()) : undefined
 }
 
 async function isPreface(stream: Duplex, first: Buffer, deadline: AbortSignal): Promise<boolean> {
   let seen: Buffer | undefined = first
-  for (let size = 0; seen !== undefined && seen.length < preface.length && seen.length > size; ) {
+  for (let size = 0; seen !== undefined && seen.length < preface.length && seen.length > size;) {
     size = seen.length
     seen = await firstBytes(stream, deadline, size)
   }

@@ -27,11 +27,16 @@ export function readGraphql(query: string, operationName: string | undefined): G
     return undefined
   }
   const operations = document.definitions.filter((node): node is OperationDefinitionNode => node.kind === 'OperationDefinition')
-  const named = operationName === undefined || operationName === '' ? operations : operations.filter((node) => node.name?.value === operationName)
+  const named =
+    operationName === undefined || operationName === ''
+      ? operations
+      : operations.filter((node) => node.name?.value === operationName)
   const [operation, another] = named
   if (operation === undefined || another !== undefined) return undefined
   const fragments = new Map(
-    document.definitions.filter((node): node is FragmentDefinitionNode => node.kind === 'FragmentDefinition').map((node) => [node.name.value, node]),
+    document.definitions
+      .filter((node): node is FragmentDefinitionNode => node.kind === 'FragmentDefinition')
+      .map((node) => [node.name.value, node]),
   )
   try {
     const reader = new Selections(fragments)
@@ -75,7 +80,8 @@ class Selections {
         if (selection.selectionSet !== undefined) this.#walk(selection.selectionSet, here, depth + 1, found)
         continue
       }
-      const inner = selection.kind === 'InlineFragment' ? selection.selectionSet : this.#fragments.get(selection.name.value)?.selectionSet
+      const inner =
+        selection.kind === 'InlineFragment' ? selection.selectionSet : this.#fragments.get(selection.name.value)?.selectionSet
       if (inner === undefined) throw new TooMuch()
       this.#walk(inner, path, depth + 1, found)
     }

@@ -57,7 +57,16 @@ function requestOf(message: Message, origin: string): object {
 }
 
 function responseOf(message: Message | undefined): object {
-  const empty = { status: 0, statusText: '', httpVersion: 'HTTP/1.1', cookies: [], headers: [], redirectURL: '', headersSize: -1, bodySize: -1 }
+  const empty = {
+    status: 0,
+    statusText: '',
+    httpVersion: 'HTTP/1.1',
+    cookies: [],
+    headers: [],
+    redirectURL: '',
+    headersSize: -1,
+    bodySize: -1,
+  }
   if (message === undefined) return { ...empty, content: { size: 0, mimeType: '' } }
   const body = unpacked(message)
   const mimeType = valueOf(message, 'content-type')

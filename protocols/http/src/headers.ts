@@ -103,7 +103,8 @@ function throughUs(value: string, route: Route, target: Target): string {
   const relative = !/^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(value)
   if (relative || !URL.canParse(value, address.href)) return value
   const url = new URL(value, address)
-  const ours = url.hostname === address.hostname && (portOf(url) === portOf(address) || url.port === '') && /^https?:$/.test(url.protocol)
+  const ours =
+    url.hostname === address.hostname && (portOf(url) === portOf(address) || url.port === '') && /^https?:$/.test(url.protocol)
   if (!ours || !below(url.pathname, base)) return value
   const path = `${route.prefix}${url.pathname.slice(base.length) || '/'}${url.search}${url.hash}`
   return /^[a-z]/i.test(value) || value.startsWith('//') ? route.origin + path : path
@@ -145,7 +146,19 @@ const alwaysSecret = [
   'private-token',
   'x-vault-token',
 ]
-const secretParameters = ['access_token', 'api_key', 'apikey', 'key', 'token', 'sig', 'signature', 'x-amz-signature', 'x-amz-security-token', 'client_secret', 'password']
+const secretParameters = [
+  'access_token',
+  'api_key',
+  'apikey',
+  'key',
+  'token',
+  'sig',
+  'signature',
+  'x-amz-signature',
+  'x-amz-security-token',
+  'client_secret',
+  'password',
+]
 
 /** Names whose values are covered wherever they are kept. */
 export function secretNamesOf(target: Target): ReadonlySet<string> {

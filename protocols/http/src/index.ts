@@ -20,7 +20,10 @@ export interface HttpOptions {
 
 const tlsRecord = 0x16
 /** PRI opens HTTP/2 (RFC 9113, section 3.4). */
-const methods = 'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH QUERY PRI'.split(' ')
+const methods =
+  'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK REPORT SEARCH QUERY PRI'.split(
+    ' ',
+  )
 
 export function http(options: HttpOptions): Protocol {
   const servers = new Servers({ ...options, sessions: new Sessions(), tools: new ToolLists() })

@@ -38,7 +38,13 @@ export function watchModel(mediaType: string, told: (answer: ModelAnswer) => voi
     const parts = kept.split(/\r\n\r\n|\n\n|\r\r/)
     kept = last ? '' : (parts.pop() ?? '')
     for (const part of parts) {
-      read(part.split(/\r\n|\n|\r/).filter((line) => line.startsWith('data:')).map((line) => line.slice(5).trimStart()).join('\n'))
+      read(
+        part
+          .split(/\r\n|\n|\r/)
+          .filter((line) => line.startsWith('data:'))
+          .map((line) => line.slice(5).trimStart())
+          .join('\n'),
+      )
     }
   }
   return {
@@ -110,7 +116,12 @@ class AnswerReader {
       const said = isJson(choice['delta']) ? choice['delta'] : isJson(choice['message']) ? choice['message'] : {}
       for (const [index, call] of listOf(said['tool_calls']).entries()) {
         const made = isJson(call['function']) ? call['function'] : {}
-        this.#call(`c${String(choice['index'])}.${String(call['index'] ?? index)}`, call['id'], made['name'], typeof made['arguments'] === 'string' ? made['arguments'] : '')
+        this.#call(
+          `c${String(choice['index'])}.${String(call['index'] ?? index)}`,
+          call['id'],
+          made['name'],
+          typeof made['arguments'] === 'string' ? made['arguments'] : '',
+        )
       }
     }
   }
@@ -120,7 +131,8 @@ class AnswerReader {
     for (const item of [...listOf(message['output']), ...added]) {
       if (item['type'] !== 'function_call') continue
       const key = `r${String(item['call_id'])}`
-      if (!this.#calls.has(key)) this.#call(key, item['call_id'], item['name'], typeof item['arguments'] === 'string' ? item['arguments'] : '')
+      if (!this.#calls.has(key))
+        this.#call(key, item['call_id'], item['name'], typeof item['arguments'] === 'string' ? item['arguments'] : '')
     }
     if (typeof message['status'] === 'string' && message['object'] === 'response') this.#facts.stop = message['status']
   }

@@ -24,7 +24,8 @@ function compile(target: Target): Find | 'none' {
   return (method, path) => {
     const asked = path.split('/')
     const met = templates.filter((template) => template.method === method && fits(template.segments, asked))
-    const fixed = (template: (typeof templates)[number]): number => template.segments.filter((segment) => !segment.includes('{')).length
+    const fixed = (template: (typeof templates)[number]): number =>
+      template.segments.filter((segment) => !segment.includes('{')).length
     const best = met.toSorted((one, other) => fixed(other) - fixed(one))[0]
     return best === undefined ? [] : [best.id]
   }

@@ -27,7 +27,9 @@ export class ExchangeRecord {
   }
 
   response(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
-    const each = Object.entries(headers).flatMap(([name, value]) => (typeof value === 'string' ? [value] : value).map((one) => [name, one] as const))
+    const each = Object.entries(headers).flatMap(([name, value]) =>
+      (typeof value === 'string' ? [value] : value).map((one) => [name, one] as const),
+    )
     this.#head('upstream', `HTTP/1.1 ${status}`, each)
   }
 
@@ -50,7 +52,11 @@ export class ExchangeRecord {
     const kept = this.#sides.get(side)
     if (kept === undefined || kept.bytes <= this.#limit) return
     const name = side === 'client' ? 'request body' : 'response body'
-    this.#session.mark(name, `${kept.bytes} bytes, sha256 ${kept.digest.digest('hex')}, of which ${this.#limit} are kept`, this.#statement)
+    this.#session.mark(
+      name,
+      `${kept.bytes} bytes, sha256 ${kept.digest.digest('hex')}, of which ${this.#limit} are kept`,
+      this.#statement,
+    )
   }
 
   mark(name: string, detail: string): void {

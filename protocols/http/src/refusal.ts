@@ -79,7 +79,8 @@ export function problemOfDenial(denial: Denial, session: string, statement: numb
 /** The hint about SQL that core gives by default does not fit a request. */
 function ours(denial: Denial, hint: string): string {
   if (denial.hint !== undefined) return denial.hint
-  if (denial.cause === 'not-understood') return 'Send the request in a form that can be read: one JSON body in UTF-8, unpacked, without repeated keys.'
+  if (denial.cause === 'not-understood')
+    return 'Send the request in a form that can be read: one JSON body in UTF-8, unpacked, without repeated keys.'
   if (denial.cause === 'not-maskable') return 'Ask for the answer as JSON, CSV or server-sent events.'
   return hint
 }

@@ -69,11 +69,16 @@ export function portOf(url: URL): number {
 
 /** The target that stands at this address. */
 export function targetAt(targets: Targets, host: string, port: number, scheme?: string): Target | undefined {
-  const bare = host.replace(/^\[|\]$/g, '').replace(/\.$/, '').toLowerCase()
+  const bare = host
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '')
+    .toLowerCase()
   return targets().find((target) => {
     if (target.protocol !== 'http') return false
     const url = new URL(target.address)
-    return url.hostname.replace(/^\[|\]$/g, '') === bare && portOf(url) === port && (scheme === undefined || url.protocol === scheme)
+    return (
+      url.hostname.replace(/^\[|\]$/g, '') === bare && portOf(url) === port && (scheme === undefined || url.protocol === scheme)
+    )
   })
 }
 
@@ -99,8 +104,10 @@ function originForm(written: string, absolute: boolean): { readonly path: string
   const whole = path.startsWith('/') ? path : `/${path}`
   if (!absolute && !path.startsWith('/')) throw badRequest('bad-target', 'the request target must begin with /')
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\\#\x00-\x20\x7f-\uffff]/.test(whole)) throw badRequest('bad-target', 'the request target holds a character that must be percent-encoded')
-  if (/%(?![0-9A-Fa-f]{2})/.test(whole.split('?', 1)[0] ?? '')) throw badRequest('bad-target', 'the path holds a broken percent-encoding')
+  if (/[\\#\x00-\x20\x7f-\uffff]/.test(whole))
+    throw badRequest('bad-target', 'the request target holds a character that must be percent-encoded')
+  if (/%(?![0-9A-Fa-f]{2})/.test(whole.split('?', 1)[0] ?? ''))
+    throw badRequest('bad-target', 'the path holds a broken percent-encoding')
   const query = whole.indexOf('?')
   const [bare, rest] = query < 0 ? [whole, ''] : [whole.slice(0, query), whole.slice(query)]
   return { path: withoutDots(bare) + rest }

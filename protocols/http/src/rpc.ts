@@ -42,7 +42,8 @@ function readCall(message: Readonly<Record<string, unknown>>): RpcCall | 'ambigu
   const id = typeof message['id'] === 'string' || typeof message['id'] === 'number' ? { id: message['id'] } : {}
   if (method === undefined) return 'result' in message || 'error' in message ? { access: 'read', ...id } : 'ambiguous'
   if (typeof method !== 'string') return 'ambiguous'
-  const named = typeof params === 'object' && params !== null && !Array.isArray(params) ? (params as Readonly<Record<string, unknown>>) : {}
+  const named =
+    typeof params === 'object' && params !== null && !Array.isArray(params) ? (params as Readonly<Record<string, unknown>>) : {}
   const meta = named['_meta']
   const claimed = typeof meta === 'object' && meta !== null && 'traceparent' in meta ? meta.traceparent : undefined
   const traceparent = typeof claimed === 'string' ? { traceparent: claimed } : {}

@@ -61,7 +61,9 @@ export class Servers {
     server.timeout = 0
     server.on('request', (request, response) => this.#take(request, response, false))
     server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => this.#take(request, response, true))
-    server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => response.writeHead(417, { 'content-length': '0' }).end())
+    server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) =>
+      response.writeHead(417, { 'content-length': '0' }).end(),
+    )
     server.on('clientError', (error: Error & { readonly code?: string }, socket) => malformed(error, socket))
     server.on('connect', (request, socket, head) => this.#connect(request, socket, head))
     server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
@@ -125,7 +127,12 @@ export class Servers {
     }
     // Any other upgrade is not taken, and the request is served as if it had not asked (RFC 9110, section 7.8).
     if (request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined) {
-      answer(socket, { status: 501, title: 'Not taken', detail: 'a request with a body cannot ask for an upgrade', code: 'upgrade' })
+      answer(socket, {
+        status: 501,
+        title: 'Not taken',
+        detail: 'a request with a body cannot ask for an upgrade',
+        code: 'upgrade',
+      })
       return
     }
     const response = new ServerResponse(request)

@@ -15,7 +15,12 @@ export class ToolLists {
   /** For the answers to requests of this session at this path. */
   filter(session: Session, method: string, path: string, mark: (name: string, detail: string) => void): (json: unknown) => unknown {
     const allowed = (tool: string): boolean => {
-      const understood = { effects: callEffects(session.target, method, path, tool), facts: { asked: [], calls: [] }, text: `tools/call ${tool}`, parameters: [] }
+      const understood = {
+        effects: callEffects(session.target, method, path, tool),
+        facts: { asked: [], calls: [] },
+        text: `tools/call ${tool}`,
+        parameters: [],
+      }
       const verdict = session.foresee(statementOf(0, understood))
       // What depends on the arguments can be told only when they are there.
       return verdict.kind !== 'deny' || verdict.cause === 'not-understood'
@@ -26,7 +31,13 @@ export class ToolLists {
       this.#watch(session, path, tools, mark)
       const kept = tools.list.filter((tool) => allowed(nameOf(tool)))
       if (kept.length === tools.list.length) return message
-      mark('tools-hidden', tools.list.filter((tool) => !allowed(nameOf(tool))).map(nameOf).join(', '))
+      mark(
+        'tools-hidden',
+        tools.list
+          .filter((tool) => !allowed(nameOf(tool)))
+          .map(nameOf)
+          .join(', '),
+      )
       return { ...tools.message, result: { ...tools.result, tools: kept } }
     }
     return (json) => {
@@ -44,7 +55,8 @@ export class ToolLists {
       const digest = createHash('sha256').update(JSON.stringify(tool)).digest('hex')
       const before = this.#known.get(key)
       this.#known.set(key, digest, 1)
-      if (before !== undefined && before !== digest) mark('tool-changed', `${name}: what it says of itself changed from sha256 ${before} to ${digest}`)
+      if (before !== undefined && before !== digest)
+        mark('tool-changed', `${name}: what it says of itself changed from sha256 ${before} to ${digest}`)
     }
   }
 }

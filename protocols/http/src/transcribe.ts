@@ -33,7 +33,11 @@ export async function* transcribe(frames: AsyncIterable<Frame>): AsyncIterable<L
         answers.delete(frame.statement)
         if (answer !== undefined) yield { at: frame.at, from: 'upstream', text: `[${frame.statement}] ${answerText(answer)}` }
         const failed = frame.error === undefined ? '' : `, ${frame.error}`
-        yield { at: frame.at, from: 'gateway', text: `[${frame.statement}] ${frame.bytes} bytes, ${frame.durationMs.toFixed(1)} ms${failed}` }
+        yield {
+          at: frame.at,
+          from: 'gateway',
+          text: `[${frame.statement}] ${frame.bytes} bytes, ${frame.durationMs.toFixed(1)} ms${failed}`,
+        }
         break
       }
     }
@@ -60,7 +64,10 @@ function answerText(message: Message): string {
 
 /** The body without its content coding; as it is where that does not work, for what is kept of it may be cut short. */
 export function unpacked(message: Message): Buffer {
-  const encoding = message.headers.find(([name]) => name === 'content-encoding')?.[1]?.trim().toLowerCase()
+  const encoding = message.headers
+    .find(([name]) => name === 'content-encoding')?.[1]
+    ?.trim()
+    .toLowerCase()
   const options = { maxOutputLength: maxUnpackedBytes }
   try {
     if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(message.body, options)

@@ -33,9 +33,12 @@ export function understand(target: Target, method: string, path: string, fields:
   const bare = query < 0 ? path : path.slice(0, query)
   const type = field(fields, 'content-type')
   const facts = factsOf(body, type, fields, bare, query < 0 ? '' : path.slice(query + 1), method)
-  const overridden = fields.filter(([name]) => /^x-http-method(?:-override)?$|^x-method-override$/.test(name)).map(([, value]) => value.trim().toUpperCase())
+  const overridden = fields
+    .filter(([name]) => /^x-http-method(?:-override)?$|^x-method-override$/.test(name))
+    .map(([, value]) => value.trim().toUpperCase())
   const effects = effectsOf(target, [...new Set([method, ...overridden])], path, facts, body === 'absent' || body.length === 0)
-  const claimed = traceparent(field(fields, 'traceparent')) ?? facts.calls.map((call) => traceparent(call.traceparent)).find(Boolean)
+  const claimed =
+    traceparent(field(fields, 'traceparent')) ?? facts.calls.map((call) => traceparent(call.traceparent)).find(Boolean)
   return {
     effects,
     facts,
@@ -59,13 +62,24 @@ function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path:
   const base = graphql ?? (document !== null && /(^|\/)graphql\/?$/i.test(path) ? unknownBody : inBody)
   const names = [...new Set(asked.keys())].map((name) => `query.${name}`)
   if (names.length === 0) return base
-  return { ...base, asked: base.asked.map((each) => (each.fields === undefined ? each : { ...each, fields: [...each.fields, ...names] })) }
+  return {
+    ...base,
+    asked: base.asked.map((each) => (each.fields === undefined ? each : { ...each, fields: [...each.fields, ...names] })),
+  }
 }
 
-function effectsOf(target: Target, methods: readonly string[], path: string, facts: BodyFacts, bodiless: boolean): readonly Effect[] {
+function effectsOf(
+  target: Target,
+  methods: readonly string[],
+  path: string,
+  facts: BodyFacts,
+  bodiless: boolean,
+): readonly Effect[] {
   const bare = path.split('?', 1)[0] ?? ''
   const make = (): readonly Effect[] =>
-    readingsOf(bare).flatMap((reading) => methods.flatMap((method) => facts.asked.map((asked) => effectOf(target, method, reading, asked))))
+    readingsOf(bare).flatMap((reading) =>
+      methods.flatMap((method) => facts.asked.map((asked) => effectOf(target, method, reading, asked))),
+    )
   if (!bodiless || path.includes('?')) return make()
   const key = `${target.name}\n${target.address}\n${target.http?.operations.length ?? 0}\n${methods.join(',')}\n${bare}`
   const known = remembered.get(key)
@@ -104,7 +118,8 @@ function textOf(method: string, path: string, body: SeenBody, type: string | und
   if (body === 'unseen') return `${first}\n(a body that is not read before it goes on)`
   const text = body.toString('utf8')
   // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\u{fffd}]/u.test(text.slice(0, 1_000))) return `${first}\n(${type ?? 'a body'}, ${body.length} bytes)`
+  if (/[\x00-\x08\x0b\x0c\x0e-\x1f\u{fffd}]/u.test(text.slice(0, 1_000)))
+    return `${first}\n(${type ?? 'a body'}, ${body.length} bytes)`
   return `${first}\n${text.length <= shownBodyCharacters ? text : `${text.slice(0, shownBodyCharacters)}... (${body.length} bytes)`}`
 }
 

@@ -34,12 +34,15 @@ export function openPool(session: Session, stored: StoredCredential): Pool {
 }
 
 /** A connection with TLS where the target asks for it. Throws Unreachable. */
-export async function connectTo(session: Session, stored: StoredCredential, protocols: readonly string[] = ['http/1.1']): Promise<Socket> {
+export async function connectTo(
+  session: Session,
+  stored: StoredCredential,
+  protocols: readonly string[] = ['http/1.1'],
+): Promise<Socket> {
   const { stream, host } = await session.dial()
   if (!session.target.address.startsWith('https:')) return stream as Socket
   const credential = await stored.current()
-  const certificate =
-    credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.privateKey.reveal() } : {}
+  const certificate = credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.privateKey.reveal() } : {}
   const deadline = AbortSignal.any([session.signal, AbortSignal.timeout(tlsWithinMs)])
   return offerTls(stream, { ...tlsOptions(session.target, host), ...certificate, ALPNProtocols: [...protocols] }, deadline)
 }

@@ -18,7 +18,9 @@ const LONGEST_PAUSE_MS = 3000
 
 export async function replayCommand(session: string, options: ReplayOptions, terminal: Terminal): Promise<void> {
   if (options.format === 'har') {
-    terminal.out(JSON.stringify(await openClient(terminal.env).call('GET', `/sessions/${encodeURIComponent(session)}/har`), null, 2))
+    terminal.out(
+      JSON.stringify(await openClient(terminal.env).call('GET', `/sessions/${encodeURIComponent(session)}/har`), null, 2),
+    )
     return
   }
   const asJson = options.json === true || options.format === 'json'

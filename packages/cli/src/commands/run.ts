@@ -60,7 +60,11 @@ export async function runCommand(
 }
 
 /** `/path` is a path at the target; all else is curl's own. The token is in a file that curl reads: arguments can be seen by others. */
-function curlArguments(target: ReachableTarget, args: readonly string[], environment: Readonly<Record<string, string>>): readonly string[] {
+function curlArguments(
+  target: ReachableTarget,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): readonly string[] {
   const base = (target.connection ?? '').replace(/\/$/, '')
   const paths = args.some((arg) => arg.startsWith('/')) ? args : [...args, '/']
   return ['--config', environment['SALLYPORT_CURL'] ?? '', ...paths.map((arg) => (arg.startsWith('/') ? base + arg : arg))]

@@ -11,7 +11,16 @@ export function identitiesOf(definitions: WrittenDefinitions): readonly Identity
 export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
   return definitions.targets.map((written) => {
     const { name, protocol, address, tls, tlsAuthorities, labels, durability, default: fallback } = written
-    const common = { name, protocol, address, tls, labels, durability, default: fallback, ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }) }
+    const common = {
+      name,
+      protocol,
+      address,
+      tls,
+      labels,
+      durability,
+      default: fallback,
+      ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
+    }
     if (written.protocol === 'http') {
       const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames } = written
       const settings = { operations, readBodyBytes, recordBodyBytes, patienceMs: patienceSeconds * 1000, secretNames }

@@ -52,10 +52,16 @@ function withFiles(value: unknown, path: Problem['path'], directory: string): Re
   if (entries.length === 1 && entries[0]?.[0] === 'file' && typeof entries[0][1] === 'string') {
     const file = resolve(directory, entries[0][1])
     const unreadable = unreadableReason(file)
-    return { value: { file }, problems: unreadable === undefined ? [] : [{ path: [...path, 'file'], message: `${file}: ${unreadable}` }] }
+    return {
+      value: { file },
+      problems: unreadable === undefined ? [] : [{ path: [...path, 'file'], message: `${file}: ${unreadable}` }],
+    }
   }
   const inner = entries.map(([key, part]) => [key, withFiles(part, [...path, key], directory)] as const)
-  return { value: Object.fromEntries(inner.map(([key, part]) => [key, part.value])), problems: inner.flatMap(([, part]) => part.problems) }
+  return {
+    value: Object.fromEntries(inner.map(([key, part]) => [key, part.value])),
+    problems: inner.flatMap(([, part]) => part.problems),
+  }
 }
 
 function unreadableReason(file: string): string | undefined {

@@ -37,7 +37,14 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
       }),
     }),
     z.strictObject({ bearer: secretSource }),
-    z.strictObject({ username: z.string().min(1).max(255).regex(/^[^:]*$/, 'not a user name; it may not hold a colon'), password: secretSource }),
+    z.strictObject({
+      username: z
+        .string()
+        .min(1)
+        .max(255)
+        .regex(/^[^:]*$/, 'not a user name; it may not hold a colon'),
+      password: secretSource,
+    }),
     z.strictObject({
       oauth2: z.strictObject({
         tokenUrl: z.url({ protocol: /^https?$/, error: 'not a web address; write the token endpoint' }),
@@ -70,7 +77,11 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
     readBodyBytes: bytes(16 * megabyte, megabyte),
     recordBodyBytes: bytes(16 * megabyte, megabyte),
     /** Under the minute after which most clients and proxies give up. */
-    patienceSeconds: z.number('not a number of seconds').min(0, 'not a number of seconds').max(3600, 'too much; write at most 3600').default(30),
+    patienceSeconds: z
+      .number('not a number of seconds')
+      .min(0, 'not a number of seconds')
+      .max(3600, 'too much; write at most 3600')
+      .default(30),
     /** Headers and query parameters whose values are never recorded, besides the well-known ones. */
     secretNames: z.array(z.string().min(1).max(100)).max(100).default([]),
   })

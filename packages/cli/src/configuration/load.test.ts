@@ -89,7 +89,7 @@ describe('each fault has its place and says what to do', () => {
       'unknown key, nothing near',
       'labels: { env',
       'zzzzzz: { env',
-      /^12:5: unknown key "zzzzzz"; known here: name, protocol, address/,
+      /^12:5: unknown key "zzzzzz"; known here: name, tls, .*protocol, address/,
     ],
     [
       'unknown key in a rule',
@@ -111,7 +111,12 @@ describe('each fault has its place and says what to do', () => {
     ],
     ['two sources', '{ env: ORDERS_PASSWORD }', '{ env: A, file: b }', /^11:44: a secret has one source/],
     ['bad name', 'name: orders', 'name: or.ders', /^7:11: "or\.ders" is not a name of a target/],
-    ['wrong protocol', '    protocol: postgres', '    protocol: mysql', '8:15: "mysql" is none of postgres; write one of them'],
+    [
+      'wrong protocol',
+      '    protocol: postgres',
+      '    protocol: mysql',
+      '8:15: "mysql" is not a protocol that a target may speak; write postgres or http',
+    ],
     [
       'unknown target in a grant',
       'targets: [orders] }',

@@ -29,7 +29,13 @@ export function readOperations(file: string): { readonly operations: readonly Op
       const operation = member(item, method)
       if (!isMapping(operation)) return []
       const id = operation['operationId']
-      return [{ method: method.toUpperCase(), path: base + path, id: typeof id === 'string' && id !== '' ? id : `${method.toUpperCase()} ${path}` }]
+      return [
+        {
+          method: method.toUpperCase(),
+          path: base + path,
+          id: typeof id === 'string' && id !== '' ? id : `${method.toUpperCase()} ${path}`,
+        },
+      ]
     }),
   )
   return { operations }

@@ -120,7 +120,9 @@ const postgresTarget = z.strictObject({
   trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
 })
 
-const targetSchema = z.discriminatedUnion('protocol', [postgresTarget, httpTargetSchema(commonTarget, secretSourceSchema)])
+const targetSchema = z.discriminatedUnion('protocol', [postgresTarget, httpTargetSchema(commonTarget, secretSourceSchema)], {
+  error: (issue) => (issue.code === 'invalid_union' ? 'not a protocol that a target may speak; write postgres or http' : undefined),
+})
 
 /** What may change while the gateway runs: kept in the store as revisions. */
 const definitionsShape = {

@@ -43,7 +43,8 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
     replay: (id, signal) => replayed(parts, id, signal),
     har: async (id) => {
       const { facts } = await sessionOf(parts, id)
-      if (facts.protocol !== 'http') throw new Denied('no-har', `session ${id} spoke ${facts.protocol}; only sessions of http have a HAR`)
+      if (facts.protocol !== 'http')
+        throw new Denied('no-har', `session ${id} spoke ${facts.protocol}; only sessions of http have a HAR`)
       return toHar(replay(id, store.frames), `http://${facts.target}`)
     },
     end,
@@ -80,7 +81,10 @@ async function summaryOf(store: Store, id: string): Promise<SessionSummary | und
 
 const isoTime = (microseconds: number): string => new Date(microseconds / 1000).toISOString()
 
-async function sessionOf(parts: Pick<RecordParts, 'store' | 'recorder' | 'log'>, id: string): Promise<NonNullable<Awaited<ReturnType<Store['frames']['session']>>>> {
+async function sessionOf(
+  parts: Pick<RecordParts, 'store' | 'recorder' | 'log'>,
+  id: string,
+): Promise<NonNullable<Awaited<ReturnType<Store['frames']['session']>>>> {
   await shippedSoon(parts)
   const found = await parts.store.frames.session(id)
   if (found === undefined) throw new Denied('not-found', `there is no session ${id}`)
