@@ -26,5 +26,9 @@ export const maxHeld = 64
 export const approvalMs = 15 * 60_000
 /** An answer that must be whole before it can be rewritten (a list of tools). */
 export const maxRewrittenBytes = 8 * 1024 * 1024
+/** One message of a WebSocket. */
+export const maxMessageBytes = 16 * 1024 * 1024
+/** What may wait for a slow receiver before its sender is held up. */
+export const maxBufferedBytes = 1024 * 1024
 /** A statement is read by people: what of a body is shown in its text. */
 export const shownBodyCharacters = 4_000

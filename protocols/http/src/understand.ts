@@ -68,7 +68,7 @@ function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path:
   }
 }
 
-function effectsOf(
+export function effectsOf(
   target: Target,
   methods: readonly string[],
   path: string,
