@@ -79,7 +79,7 @@ export async function startGateway(configuration: string, options: GatewayOption
   let running = await launch()
   const address = (name: string): string => running.listening.get(name) ?? ''
   const cli: Gateway['cli'] = (args, { as, ...rest } = {}) =>
-    run(process.execPath, [entry, ...args], { ...rest, env: { ...options.env, SALLYPORT_HOME: home, SALLYPORT_TOKEN: as } })
+    run(entry, args, { ...rest, env: { ...options.env, SALLYPORT_HOME: home, SALLYPORT_TOKEN: as } })
   const checked = async (args: readonly string[]): Promise<string> => {
     const result = await cli(args)
     if (result.code !== 0)
@@ -131,7 +131,7 @@ export async function startGateway(configuration: string, options: GatewayOption
 }
 
 async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {
-  const child = spawn(process.execPath, [entry, 'start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })
+  const child = spawn(entry, ['start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })
   let own = ''
   const keep = (chunk: Buffer): void => {
     own = (own + chunk.toString('utf8')).slice(-logLimit)

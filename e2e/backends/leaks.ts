@@ -10,13 +10,15 @@ export function leaksIn(bytes: Buffer | string, values: readonly string[] = plan
   return values.filter((value) => spellings(value).some((spelling) => haystack.includes(spelling)))
 }
 
-/** Files under a directory that hold one of these values, as `path: value`. Sockets and unreadable files are passed over. */
-export function leaksUnder(directory: string, values: readonly string[] = plantedTexts): readonly string[] {
+/** Files under a directory that hold one of these values as it is, as `path: value`. Sockets and unreadable files are passed over. */
+export function leaksUnder(directory: string, values: readonly string[]): readonly string[] {
   const found: string[] = []
   for (const entry of readdirSync(directory, { recursive: true, encoding: 'utf8' })) {
     const path = join(directory, entry)
     try {
-      if (statSync(path).isFile()) found.push(...leaksIn(readFileSync(path), values).map((value) => `${path}: ${value}`))
+      if (!statSync(path).isFile()) continue
+      const bytes = readFileSync(path)
+      found.push(...values.filter((value) => bytes.includes(value)).map((value) => `${path}: ${value}`))
     } catch {
       // gone in the meantime (the database's own files come and go)
     }

@@ -34,10 +34,13 @@ export async function inRecords(home: string, sql: string): Promise<readonly Rec
   }
 }
 
-/** Signals the embedded database's process, where it runs. */
+/** Signals all processes of the embedded database, where it runs. */
 export function signalEmbedded(home: string, signal: NodeJS.Signals): boolean {
   const found = findEmbedded(home)
-  return found !== undefined && process.kill(found.pid, signal)
+  if (found === undefined) return false
+  const children = readFileSync(`/proc/${found.pid}/task/${found.pid}/children`, 'utf8').split(' ').map(Number)
+  for (const pid of [found.pid, ...children]) if (pid > 1) process.kill(pid, signal)
+  return true
 }
 
 /** Ends an embedded database that outlived its killed gateway. */

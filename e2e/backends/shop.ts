@@ -1,6 +1,6 @@
 // The stage most tests play on: the sample shop in a database of its own, and a gateway in front of it with a rule of each kind.
 
-import { inject } from 'vitest'
+import { inject, onTestFinished } from 'vitest'
 import { Client } from 'pg'
 import { startGateway, type Gateway } from './gateway.js'
 import { backendPassword, makeDatabase, users, type PostgresFacts, type PostgresKind } from './postgres.js'
@@ -11,7 +11,7 @@ export interface Stage {
   readonly facts: PostgresFacts
   readonly database: string
   readonly gateway: Gateway
-  /** A node-postgres client, connected; closed at the end with the rest. */
+  /** A node-postgres client, connected, for the test it is opened in. */
   client(identity: string, target: string, config?: Readonly<Record<string, unknown>>): Promise<Client>
   wire(identity: string, target: string, parameters?: Readonly<Record<string, string>>): Promise<WireClient>
   close(): Promise<void>
@@ -123,8 +123,13 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const database = `shop_${process.pid}_${++count}`
   await makeDatabase(facts, database, options.sql ?? shop)
   const verified = `tls: verify\n    tlsAuthorities: ${facts.authorityFile}`
-  const targets =
-    targetYaml('shop', facts, database, verified) + targetYaml('plain', facts, database) + (options.targets?.(database) ?? '')
+  // `root` is the worst case, a stored credential that may do everything, under the same rules as `shop`; `plain` has none.
+  const own = [
+    targetYaml('shop', facts, database, verified),
+    targetYaml('root', facts, database, 'tls: "off"', users.superuser),
+    targetYaml('plain', facts, database),
+  ]
+  const targets = own.join('') + (options.targets?.(database) ?? '')
   const configuration = `${identities}
 targets:
 ${targets}
@@ -135,7 +140,6 @@ ${rulesOfTheShop}${options.rules ?? ''}
 ${options.rest ?? ''}
 `
   const gateway = await startGateway(configuration, { env: { BACKEND_PASSWORD: backendPassword, ...options.env } })
-  const opened: { end(): Promise<void> }[] = []
   return {
     facts,
     database,
@@ -144,7 +148,7 @@ ${options.rest ?? ''}
       const client = new Client({ connectionString: await gateway.url(identity, target), ...config })
       client.on('error', () => undefined) // a session that is cut is told by its queries
       await client.connect()
-      opened.push(client)
+      onTestFinished(() => client.end())
       return client
     },
     wire: async (identity, target, parameters = {}) => {
@@ -156,12 +160,9 @@ ${options.rest ?? ''}
         database: target,
         parameters,
       })
-      opened.push({ end: () => Promise.resolve(wire.close()) })
+      onTestFinished(() => wire.close())
       return wire
     },
-    close: async () => {
-      await Promise.allSettled(opened.map((one) => one.end()))
-      await gateway.remove()
-    },
+    close: () => gateway.remove(),
   }
 }

@@ -146,6 +146,13 @@ export class WireClient {
     this.#socket.destroy()
   }
 
+  /** Asks for what is running here to be cancelled, as Ctrl-C does: by a connection of its own. Resolves when that is closed. */
+  async cancel(secret = this.backend.secret): Promise<boolean> {
+    const other = await WireClient.open(this.#socket.remotePort ?? 0)
+    other.send(message('', int32(80_877_102), int32(this.backend.pid), secret))
+    return other.gone()
+  }
+
   /** The messages up to and including the next of this type; an ErrorResponse before login or the end of the connection ends it too. */
   async until(type: string, withinMs = answerWithinMs): Promise<readonly Message[]> {
     const found: Message[] = []

@@ -2,7 +2,8 @@
 
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, describe, expect, inject, it } from 'vitest'
-import { startPostgres, users, type PostgresServer } from '../backends/postgres.js'
+import { startPostgres, type PostgresServer } from '../backends/postgres.js'
+import { run } from '../backends/programs.js'
 import { signalEmbedded } from '../backends/records.js'
 import { openStage, server, targetYaml, type Stage } from '../backends/shop.js'
 import { settledStatements } from '../backends/statement-log.js'
@@ -48,7 +49,7 @@ describe('the target', () => {
   })
 
   it('whose server process dies under a session ends that session only', async () => {
-    const stage = await openOwn({ targets: (database) => targetYaml('root', server(), database, 'tls: "off"', users.superuser) })
+    const stage = await openOwn()
     const wire = await stage.wire('robot', 'shop')
     const other = await stage.wire('robot', 'plain')
     const killer = await stage.wire('ann', 'plain')
@@ -100,8 +101,8 @@ describe('the database of the records', () => {
   })
 
   it('that cannot be used at all stops the gateway from starting, in one clear line', async () => {
-    const rest = 'database: postgresql://nobody:hunter2-url@127.0.0.1:1/none'
-    const started = openStage({ rest })
+    const rest = 'database: postgresql://nobody:${URL_PASSWORD}@127.0.0.1:1/none'
+    const started = openStage({ rest, env: { URL_PASSWORD: 'hunter2-url' } })
     await expect(started).rejects.toThrow(/127\.0\.0\.1:1/)
     await expect(started).rejects.not.toThrow(/hunter2-url/)
   })
@@ -113,7 +114,6 @@ describe('a spool that cannot be written', () => {
     const wire = await stage.wire('robot', 'plain')
     expect(types(await wire.ask('select 1'))).toBe('TDCZ')
     // A limit on file size is the nearest thing to a full disk that a process can be given from outside.
-    const { run } = await import('../backends/programs.js')
     const limited = await run('prlimit', ['--pid', String(stage.gateway.pid()), '--fsize=4096:4096'])
     expect(limited.code).toBe(0)
     wire.send(query(`select repeat('x', 200000) /* fills it */`))

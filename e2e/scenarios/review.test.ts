@@ -58,10 +58,20 @@ describe.skipIf(lacks('psql'))('at the prompt', () => {
     expect(await settled(stage.gateway, review.id)).toBe('withdrawn')
     const late = await decide(stage.gateway, 'approve', review.id, 'ann')
     expect(late.code).toBe(1)
-    prompt.say('select 6 * 7;')
-    await prompt.until(/^42$/m)
     expect(await ran('withdrawn one')).toBe(0)
     await prompt.end()
+  })
+
+  it('and the connection goes on after that', async () => {
+    const wire = await stage.wire('robot', 'shop')
+    wire.send(query('begin'), query('update orders set total = 0 /* cancelled one */'))
+    await openReview(stage.gateway, 'cancelled one')
+    await wire.cancel()
+    await wire.until('Z')
+    const answers = await wire.until('Z')
+    expect(answers.at(-1)?.body.toString()).toBe('E')
+    expect((await wire.ask('rollback')).at(-1)?.body.toString()).toBe('I')
+    expect(await ran('cancelled one')).toBe(0)
   })
 
   it('a client that is gone withdraws it', async () => {

@@ -146,26 +146,17 @@ describe('cancel', () => {
     prompt.interrupt()
     await prompt.until(/ERROR:\s+57014/)
     expect(await sleeping(watcher)).toBe(1)
-    prompt.say('select 6 * 7;')
-    await prompt.until(/^42$/m)
     await prompt.end()
     bystander.close()
   })
 
   it('with a wrong key reaches nothing, and one that comes late hits nothing that follows', async () => {
     const wire = await stage.wire('robot', 'plain')
-    const cancel = async (secret: Buffer): Promise<void> => {
-      const socket = connect({ port: stage.gateway.port, host: '127.0.0.1' })
-      await new Promise((done) => socket.once('connect', done))
-      socket.write(message('', int32(80877102), int32(wire.backend.pid), secret))
-      socket.on('error', () => undefined)
-      await new Promise((done) => socket.once('close', done))
-    }
     wire.send(query('select pg_sleep(2)'))
-    await cancel(Buffer.from(wire.backend.secret.map((byte) => byte ^ 0xff)))
+    await wire.cancel(Buffer.from(wire.backend.secret.map((byte) => byte ^ 0xff)))
     expect(types(await wire.until('Z'))).toBe('TDCZ')
     for (let times = 0; times < 30; times++) {
-      const late = cancel(wire.backend.secret)
+      const late = wire.cancel()
       wire.send(query('select 1'))
       expect(types(await wire.until('Z'))).toMatch(/^(TDC|E|TE)Z$/)
       await late
@@ -173,7 +164,7 @@ describe('cancel', () => {
     }
   })
 
-  it('works where the client gives a long key, and over TLS', async () => {
+  it('works over TLS, and the connection goes on', async () => {
     const wire = await stage.wire('robot', 'plain')
     wire.send(query('select pg_sleep(45)'))
     await wait(500)
@@ -187,6 +178,7 @@ describe('cancel', () => {
     await new Promise((done, fail) => secure.once('secureConnect', done).once('error', fail))
     secure.write(message('', int32(80877102), int32(wire.backend.pid), wire.backend.secret))
     expect(types(await wire.until('Z'))).toMatch(/EZ$/)
+    expect(types(await wire.ask('select 1'))).toBe('TDCZ')
     secure.destroy()
   })
 })

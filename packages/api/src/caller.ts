@@ -22,12 +22,16 @@ const MAX_TOKEN_CHARACTERS = 16_384
 /** Throws Denied where nothing, or nothing that counts, was shown. */
 export async function callerOf(
   authorization: string | undefined,
-  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'>,
+  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'> & {
+    /** Throws where this address has failed too often: others' failures must not lock the admin out. */
+    readonly beforeProof: () => void
+  },
   client: CallingEnd,
 ): Promise<Caller> {
   const token = bearerToken(authorization)
   if (token === undefined) throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
   if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
+  parts.beforeProof()
   const { identity, token: record } = await parts.prove(token, client)
   const groups = parts.operatorGroups()
   const operator = identity.groups.some((group) => groups.includes(group))

@@ -138,12 +138,18 @@ function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, failures:
 }
 
 async function authenticated(request: FastifyRequest, parts: ApiParts, failures: RateLimit): Promise<Caller> {
-  if (failures.waitSeconds(request.ip, Date.now()) > 0)
+  const beforeProof = (): void => {
+    if (failures.waitSeconds(request.ip, Date.now()) === 0) return
     throw new Denied('too-many-requests', 'too many failed attempts; wait a minute')
+  }
   const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
   try {
     const address = `${request.ip}:${request.socket.remotePort ?? 0}`
-    return await callerOf(request.headers.authorization, parts, { tls: request.protocol === 'https', loopback, address })
+    return await callerOf(
+      request.headers.authorization,
+      { ...parts, beforeProof },
+      { tls: request.protocol === 'https', loopback, address },
+    )
   } catch (error) {
     if (error instanceof Denied) failures.take(request.ip, Date.now())
     throw error

@@ -12,11 +12,14 @@ interface WorkerStart {
   readonly connection: StoreConnection
 }
 
+/** A batch is 4 MiB of frames and its rows; what is young there dies young. */
+const heap = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
+
 /** For `openRecorder({ startShipper })`. `entry` is this module where it was built; tests that run from the sources name it. */
 export function shipWorker(connection: StoreConnection, entry: URL = new URL('./ship-worker.js', import.meta.url)): StartShipper {
   return (shipper): ShipperThread => {
     const start: WorkerStart = { shipper, connection }
-    const worker = new Worker(entry, { workerData: start, name: 'sallyport-shipper' })
+    const worker = new Worker(entry, { workerData: start, name: 'sallyport-shipper', resourceLimits: heap })
     // The gateway's own work decides how long the process lives, not the shipper's.
     worker.unref()
     return {

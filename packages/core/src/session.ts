@@ -3,7 +3,7 @@
 import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js'
 import type { Frame, Line, Outcome, Side } from './frame.js'
 import type { Mask, Ruling, Verdict } from './ruling.js'
-import type { Statement } from './statement.js'
+import type { Effect, Statement, StatementKind } from './statement.js'
 import type { Credential, Target, Upstream } from './target.js'
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
@@ -95,6 +95,19 @@ export interface ClientConnection {
   readonly facts: ClientFacts
 }
 
+/** What a text would do, as far as it can be told without running it. */
+export interface Understood {
+  readonly text: string
+  /** Absent: a query. */
+  readonly kind?: StatementKind
+  readonly effects: readonly Effect[]
+  /** It is refused whatever the rules say. */
+  readonly refusal?: string
+  /** false: the target did not answer, so its names are not known. */
+  readonly namesKnown: boolean
+  readonly trace: (masks: readonly Mask[]) => Settled<Traced>
+}
+
 export interface Protocol {
   readonly name: string
   /** The server speaks first, so that a client's silence means this protocol. */
@@ -104,6 +117,8 @@ export interface Protocol {
   /** The life of one connection; resolves when it is over. Throws nothing but bugs. */
   serve(client: ClientConnection, gate: Gate): Promise<void>
   transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line>
+  /** For asking what the rules would say of a text that nobody has sent. Never rejects for a target that does not answer. */
+  understand(text: string, reach: Reach): Promise<Understood>
 }
 
 /** Where a session's frames go. */

@@ -2,7 +2,7 @@
 
 import { createHash, hash } from 'node:crypto'
 
-export const HASH_BYTES = 32
+const HASH_BYTES = 32
 /** Below this, copying beside the previous hash costs less than a streaming hash. */
 const ONE_SHOT_BYTES = 16 * 1024
 

@@ -32,7 +32,7 @@ export function keyIdOf(publicKey: KeyObject): string {
 }
 
 /** One `name value` a line, names in this order; node and session as JSON strings. README.md describes it for other verifiers. */
-export function checkpointBody(facts: CheckpointFacts): string {
+function checkpointBody(facts: CheckpointFacts): string {
   return [
     TITLE,
     `key ${facts.key}`,

@@ -1,7 +1,7 @@
 // A session's frames out of its blocks, in order, a block at a time. Checks what replaying needs; whether they are the frames that were
 // recorded is verify's question.
 
-import { inflateSync } from 'node:zlib'
+import { brotliDecompressSync } from 'node:zlib'
 import { Malformed } from '@sallyport/core'
 import type { Frame } from '@sallyport/core'
 import { BLOCK_BYTES } from './ledger.js'
@@ -17,7 +17,7 @@ export function openBlock(block: Block): Buffer {
   const bytes = Buffer.from(block.bytes.buffer, block.bytes.byteOffset, block.bytes.byteLength)
   if (block.encoding === 'raw') return bytes
   try {
-    return inflateSync(bytes, { maxOutputLength: LARGEST_BLOCK_BYTES })
+    return brotliDecompressSync(bytes, { maxOutputLength: LARGEST_BLOCK_BYTES })
   } catch (cause) {
     throw new Malformed('upstream', 'recorded-block', `block ${block.number} of session ${block.session} cannot be unpacked`, {
       cause,

@@ -87,7 +87,7 @@ export interface Block {
   /** The chain's hash before the first frame and after the last. */
   readonly previous: Uint8Array
   readonly hash: Uint8Array
-  readonly encoding: 'raw' | 'deflate'
+  readonly encoding: 'raw' | 'brotli'
   readonly rawBytes: number
   readonly bytes: Uint8Array
 }

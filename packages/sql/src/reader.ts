@@ -116,9 +116,9 @@ class Reader implements SqlReader {
     if (remembered !== undefined) return remembered
     if (isUnreadable(text)) return notUnderstood(text)
     const general = numberless(text)
-    const generalKey = general === undefined ? undefined : `${this.#contexts.key(context)} \u0001${general}`
+    const generalKey = general === undefined || general === text ? undefined : `${this.#contexts.key(context)} \u0001${general}`
     const alike = generalKey === undefined ? undefined : this.#understood.get(generalKey)
-    if (alike !== undefined) return { ...alike, text }
+    if (alike !== undefined) return alike.text === text ? alike : { ...alike, text }
     return this.#once(`u ${key}`, { kind: 'understand', text, context }, (answer) => {
       const understanding = isAnswer(answer) && answer.kind === 'understanding' ? answer.understanding : notUnderstood(text)
       if (answer === 'refused') return understanding

@@ -7,7 +7,7 @@ import type { Database, Statements } from './schema.js'
 import { microsecondsOf } from './sink.js'
 import { storable, stored, storedJson, storedOrNull } from './text.js'
 
-export interface StillFrames {
+interface StillFrames {
   session(id: string): Promise<{ readonly facts: SessionFacts; readonly progress: SessionProgress } | undefined>
   /** Every session that a session row, a block or a checkpoint speaks of. */
   sessionIds(): AsyncIterable<string>

@@ -72,7 +72,7 @@ export interface Block {
   readonly firstAt: number
   readonly previous: Uint8Array
   readonly hash: Uint8Array
-  readonly encoding: 'raw' | 'deflate'
+  readonly encoding: 'raw' | 'brotli'
   readonly rawBytes: number
   readonly bytes: Uint8Array
 }

@@ -114,7 +114,7 @@ interface Blocks {
   first_at: Date
   previous: Buffer
   hash: Buffer
-  encoding: 'raw' | 'deflate'
+  encoding: 'raw' | 'brotli'
   raw_bytes: number
   bytes: Buffer
 }

@@ -47,16 +47,25 @@ export function acceptTls(
 }
 
 /** We are the client of the target. Rejects with Unreachable where the certificate or the handshake is not good. */
-export function offerTls(stream: Duplex, options: Omit<ConnectionOptions, 'socket'>, deadline: AbortSignal): Promise<TLSSocket> {
+export function offerTls(
+  stream: Duplex,
+  target: string,
+  options: Omit<ConnectionOptions, 'socket'>,
+  deadline: AbortSignal,
+): Promise<TLSSocket> {
   const secured = connect({ ...options, socket: stream })
   return handshake(
     secured,
     'secureConnect',
     deadline,
     (cause) =>
-      new Unreachable('upstream-tls-failed', `TLS with the target failed: ${cause instanceof Error ? cause.message : 'closed'}`, {
-        cause,
-      }),
+      new Unreachable(
+        'upstream-tls-failed',
+        `TLS with target ${target} failed: ${cause instanceof Error ? cause.message : 'closed'}`,
+        {
+          cause,
+        },
+      ),
   )
 }
 

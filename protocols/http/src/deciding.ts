@@ -90,7 +90,7 @@ function bindingOf(method: string, route: Route, fields: Fields, body: Body): st
   return (body.seen === 'absent' ? hash : hash.update(body.seen)).digest('hex')
 }
 
-function traced(masks: readonly Mask[], understood: Understood): Settled<Traced> {
+export function traced(masks: readonly Mask[], understood: Understood): Settled<Traced> {
   const byField = masks.some((mask) => !mask.column.startsWith('@'))
   const { renames } = understood.facts
   return byField && renames !== undefined

@@ -7,6 +7,7 @@ import type { Targets } from './routing.js'
 import { Servers } from './servers.js'
 import { Sessions } from './sessions.js'
 import { ToolLists } from './tool-lists.js'
+import { explained } from './explained.js'
 import { transcribe } from './transcribe.js'
 
 export { toHar } from './har.js'
@@ -33,6 +34,7 @@ export function http(options: HttpOptions): Protocol {
     recognises,
     serve: (client, gate) => servers.serve(client, { gate, facts: client.facts }),
     transcribe,
+    understand: (text, { target }) => Promise.resolve(explained(text, target)),
   }
 }
 

@@ -3,8 +3,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
 import { Denied, isKnownError } from '@sallyport/core'
-import type { ClientConnection, Gate, Protocol, Session } from '@sallyport/core'
-import type { SqlReader } from '@sallyport/sql'
+import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
+import type { SqlContext, SqlReader } from '@sallyport/sql'
 import { readClientHello, relay } from '@sallyport/wire'
 import type { RelayRun } from '@sallyport/wire'
 import { CancelKeys, sendCancel } from './cancel.js'
@@ -39,7 +39,29 @@ export function postgres(options: PostgresOptions): Protocol {
     recognises,
     serve: (client, gate) => serve(client, gate, { ...options, keys, catalogues }),
     transcribe,
+    understand: (text, reach) => understand(text, reach, options.sql, catalogues),
   }
+}
+
+async function understand(text: string, reach: Reach, sql: SqlReader, catalogues: Catalogues): Promise<Understood> {
+  const trustedFunctions = reach.target.trust.functions
+  const unread: SqlContext = { catalog: '', schemas: ['public'], trustedFunctions }
+  const read = async (): Promise<SqlContext> => {
+    const { id, content } = await catalogues.of(reach, 'fresh')
+    return { catalog: id, schemas: content.schemas, trustedFunctions }
+  }
+  const context = await read().catch((error: unknown) => {
+    if (isKnownError(error)) return unread
+    throw error
+  })
+  const { text: covered, effects, refusal } = await sql.understand(text, context)
+  const traced = async (masks: readonly Mask[]): Promise<Traced> => {
+    const found = await sql.mask(text, context, masks, '')
+    return found.kind === 'untraceable'
+      ? found
+      : { kind: 'traced', ...(found.kind === 'rewritten' ? { forwarded: found.text } : {}) }
+  }
+  return { text: covered, effects, namesKnown: context !== unread, trace: traced, ...(refusal === undefined ? {} : { refusal }) }
 }
 
 interface Shared extends PostgresOptions {
@@ -121,12 +143,12 @@ function closeSoon(stream: Duplex): void {
 
 /** The target sees who really calls in its own log and in pg_stat_activity. */
 function upstreamSettings({ session, settings }: Admitted): ReadonlyMap<string, string> {
-  const named = settings.parameters.get('application_name') ?? `sallyport ${session.identity.name}`
-  return new Map([...settings.parameters, ['application_name', named]])
+  const named = settings.get('application_name') ?? `sallyport ${session.identity.name}`
+  return new Map([...settings, ['application_name', named]])
 }
 
 async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, shared: Shared): Promise<string> {
-  const { session, stream, settings } = admitted
+  const { session, stream } = admitted
   const wire = new PostgresWire()
   const salts = { hash: shared.salt, token: randomBytes(16).toString('hex') }
   const judging = new Judging({
@@ -134,7 +156,6 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
     sql: shared.sql,
     catalogues: shared.catalogues,
     wire,
-    schemas: settings.schemas,
     salts,
     notice: (notice) => run.perform(() => wire.notice(errorResponse({ severity: 'NOTICE', code: '00000', message: notice.text }))),
   })
@@ -175,6 +196,3 @@ function ready(target: LoggedIn, key: { readonly processId: number; readonly sec
   const backendKey = message(fromUpstream.backendKeyData, int32(key.processId), key.secret)
   return Buffer.concat([...settings, backendKey, message(fromUpstream.readyForQuery, Buffer.from('I'))])
 }
-
-export { Catalogues }
-export type { Catalogue, Freshness } from './catalogues.js'

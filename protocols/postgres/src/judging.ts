@@ -20,8 +20,6 @@ export interface JudgingParts {
   readonly sql: SqlReader
   readonly catalogues: Catalogues
   readonly wire: PostgresWire
-  /** Schemas the client's own search_path named at start-up. */
-  readonly schemas: readonly string[]
   /** Makes hashes and tokens; tokens differ by session. */
   readonly salts: { readonly hash: string; readonly token: string }
   readonly notice: (notice: ReviewNotice) => void
@@ -48,14 +46,14 @@ export class Judging {
   readonly #made = new MadeNames()
   readonly #live = new Map<number, Live>()
   #next = 1
-  #schemas: readonly string[]
+  /** Every schema that a SET search_path may have added so far. */
+  #schemas: readonly string[] = []
   #context: SqlContext | undefined
   #patience = new AbortController()
   #schemaChangeOpen = false
 
   constructor(parts: JudgingParts) {
     this.#parts = parts
-    this.#schemas = parts.schemas
   }
 
   ask(question: Question): Settled<Answer> {

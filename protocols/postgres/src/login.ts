@@ -10,7 +10,7 @@ import type { CancelKey } from './cancel.js'
 import { Body, errorResponse, fromClient, fromUpstream, int32, message } from './messages.js'
 import { ScramServer, scramPlain, scramPlus } from './scram.js'
 import { allowedSettings, codes, maxStartupBytes, readStartup } from './startup.js'
-import type { Settings, Startup } from './startup.js'
+import type { Startup } from './startup.js'
 import { wordFatal } from './wording.js'
 
 /** PG_MAX_AUTH_TOKEN_LENGTH of the server (src/backend/libpq/auth.c); JWTs fit well. */
@@ -34,7 +34,7 @@ export interface Admitted {
   /** Bytes read ahead. */
   readonly early: Buffer
   readonly minor: number
-  readonly settings: Settings
+  readonly settings: ReadonlyMap<string, string>
 }
 
 /** Resolves with a cancel key, or an admitted session. `AuthenticationOk` was sent, nothing after it. Throws Denied or Malformed after telling the client. */

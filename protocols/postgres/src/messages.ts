@@ -154,7 +154,7 @@ export interface SqlText {
   readonly fault?: string
 }
 
-export function sqlText(bytes: Buffer): SqlText {
+function sqlText(bytes: Buffer): SqlText {
   const text = bytes.toString('utf8')
   return isUtf8(bytes) ? { text } : { text, fault: 'the text is not valid UTF-8' }
 }

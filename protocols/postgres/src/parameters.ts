@@ -4,7 +4,7 @@
 import { isUtf8 } from 'node:buffer'
 
 /** Format code n-th value: none given means text, one counts for all (Bind). */
-export function formatOf(formats: readonly number[], index: number): number {
+function formatOf(formats: readonly number[], index: number): number {
   return formats.length === 1 ? (formats[0] as number) : (formats[index] ?? 0)
 }
 

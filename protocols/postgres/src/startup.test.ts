@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { int32 } from './messages.js'
-import { allowedSettings, readOptions, readSearchPath, readStartup } from './startup.js'
+import { allowedSettings, readOptions, readStartup } from './startup.js'
 
 function packet(version: number, pairs: Record<string, string>): Buffer {
   const body = Buffer.concat([
@@ -13,7 +13,7 @@ function packet(version: number, pairs: Record<string, string>): Buffer {
 
 const v3 = (minor: number): number => (3 << 16) | minor
 const settings = (pairs: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(allowedSettings(new Map(Object.entries(pairs))).parameters)
+  Object.fromEntries(allowedSettings(new Map(Object.entries(pairs))))
 
 describe('the start-up packet', () => {
   it('speaks 3.0 and 3.2 without negotiation', () => {
@@ -60,6 +60,7 @@ describe('start-up parameters', () => {
     [{ client_encoding: 'GBK' }, 'UTF8'],
     [{ options: '-c standard_conforming_strings=off' }, 'must stay on'],
     [{ options: '-c role=admin' }, 'role'],
+    [{ search_path: 'priv' }, 'search_path'],
     [{ options: '-c session_preload_libraries=x' }, 'session_preload_libraries'],
     [{ options: '--work-mem' }, 'options'],
     [{ options: '-d 5' }, 'options'],
@@ -69,9 +70,5 @@ describe('start-up parameters', () => {
 
   it('reads options as the server does', () => {
     expect(readOptions(String.raw`-c search_path=a\ b,c`)).toEqual([['search_path', 'a b,c']])
-  })
-
-  it('knows the schemas of a search_path', () => {
-    expect(readSearchPath('Shop, "My ""Schema", public')).toEqual(['shop', 'My "Schema', 'public'])
   })
 })

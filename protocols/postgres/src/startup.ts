@@ -58,20 +58,12 @@ const harmless = new Set([
   'intervalstyle',
   'jit',
   'lock_timeout',
-  'search_path',
   'statement_timeout',
   'timezone',
 ])
 
-export interface Settings {
-  /** To send to the target, besides its user and database. */
-  readonly parameters: ReadonlyMap<string, string>
-  /** Schemas a client-given search_path names. */
-  readonly schemas: readonly string[]
-}
-
-/** Keeps what is allowed and refuses the rest with words; nothing is dropped in silence. */
-export function allowedSettings(startup: ReadonlyMap<string, string>): Settings {
+/** Keeps what is allowed, for the target besides its user and database, and refuses the rest with words; nothing is dropped in silence. */
+export function allowedSettings(startup: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
   const asked = [...startup].filter(([name]) => name !== 'user' && name !== 'database' && name !== 'options')
   const settings = new Map<string, string>()
   for (const [name, value] of [...asked, ...readOptions(startup.get('options') ?? '')]) {
@@ -87,7 +79,7 @@ export function allowedSettings(startup: ReadonlyMap<string, string>): Settings 
   }
   settings.set('client_encoding', 'UTF8')
   settings.set('standard_conforming_strings', 'on')
-  return { parameters: settings, schemas: readSearchPath(settings.get('search_path') ?? '') }
+  return settings
 }
 
 function refused(what: string): Malformed {
@@ -130,11 +122,4 @@ export function readOptions(options: string): [string, string][] {
     settings.push([setting.slice(0, equals).replaceAll('-', '_'), setting.slice(equals + 1)])
   }
   return settings
-}
-
-/** The schema names of a search_path as the server lists them. */
-export function readSearchPath(path: string): string[] {
-  return [...path.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)].map(
-    ([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? (bare ?? '').toLowerCase(),
-  )
 }

@@ -17,7 +17,7 @@ const loginMs = 30_000
 /** Messages of a login are short; the longest is a SASL exchange or an error with its context. */
 const maxLoginMessageBytes = 65_536
 
-export interface TlsOptions {
+interface TlsOptions {
   readonly host: string
   readonly servername?: string
   readonly ca?: string
@@ -87,7 +87,7 @@ async function startTls(stream: Duplex, options: TlsOptions, target: Target, dea
       `target ${target.name} does not offer TLS; set tls: off for it only on a network you trust`,
     )
   }
-  return offerTls(stream, options, deadline)
+  return offerTls(stream, target.name, options, deadline)
 }
 
 function startupPacket(upstream: Upstream, settings: ReadonlyMap<string, string>): Buffer {

@@ -25,7 +25,7 @@ import type { Expected, Run, Settling, Steps } from './replies.js'
 import { Responses } from './responses.js'
 
 /** Held whole, since they must be understood: the biggest text or set of bound values a client may send. */
-export const maxHeldBytes = 64 * 1024 * 1024
+const maxHeldBytes = 64 * 1024 * 1024
 /** PQ_SMALL_MESSAGE_LIMIT of the server (src/include/libpq/libpq.h). */
 const maxSmallBytes = 10_000
 /** COPY data passes in slices; PQ_LARGE_MESSAGE_LIMIT of the server. */

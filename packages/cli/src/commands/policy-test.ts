@@ -127,10 +127,15 @@ async function askConfiguration(
     if (identity === undefined) throw new Misconfigured('unknown-identity', `there is no identity ${who} in ${config}`)
     if (target === undefined) throw new Misconfigured('unknown-target', `there is no target ${where} in ${config}`)
     const schemas = catalogue?.schemas ?? ['public']
-    const understood = await sql.understand(statement, { catalog: schema ?? '', schemas, trustedFunctions: target.trust.functions })
+    const context = { catalog: schema ?? '', schemas, trustedFunctions: target.trust.functions }
+    const understood = await sql.understand(statement, context)
     return explanationOf(current, { id: who, name: who, kind: identity.kind, groups: identity.groups }, target, {
       ...understood,
-      catalogue: catalogue !== undefined,
+      namesKnown: catalogue !== undefined,
+      trace: async (masks) => {
+        const found = await sql.mask(statement, context, masks, '')
+        return found.kind === 'untraceable' ? found : { kind: 'traced' }
+      },
     })
   }
   return { explain, stop: () => sql.stop() }

@@ -7,7 +7,7 @@ import { printable } from '../output/printable.js'
 import type { Terminal } from '../output/terminal.js'
 
 interface ReplayOptions {
-  readonly speed: number
+  readonly speed?: number
   readonly instant?: true
   readonly format: 'text' | 'json' | 'har'
   readonly json?: true
@@ -24,11 +24,11 @@ export async function replayCommand(session: string, options: ReplayOptions, ter
     return
   }
   const asJson = options.json === true || options.format === 'json'
-  const waits = options.instant !== true && terminal.isTty
+  const waits = options.instant !== true && (options.speed !== undefined || (terminal.isTty && !asJson))
   let before: number | undefined
   for await (const line of openClient(terminal.env).lines<ReplayedLine>(`/sessions/${encodeURIComponent(session)}/replay`)) {
     if (waits && before !== undefined)
-      await sleep(Math.min(LONGEST_PAUSE_MS, Math.max(0, (line.at - before) / 1000 / options.speed)))
+      await sleep(Math.min(LONGEST_PAUSE_MS, Math.max(0, (line.at - before) / 1000 / (options.speed ?? 1))))
     before = line.at
     terminal.out(asJson ? JSON.stringify(line) : asText(line))
   }

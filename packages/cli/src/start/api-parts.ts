@@ -1,6 +1,6 @@
 // What the API asks, answered by the rooms of this node.
 
-import type { ApiParts } from '@sallyport/api'
+import type { ApiParts, Status } from '@sallyport/api'
 
 import type { Protocol, Secret } from '@sallyport/core'
 import type { Gateway } from '@sallyport/gateway'
@@ -42,13 +42,9 @@ export interface NodeParts {
 }
 
 export function apiParts(parts: NodeParts): ApiParts {
-  const { configuration, store, recorder, definitions, reviews, authenticator, notices, gateway, protocols, listeners, sql, log } =
-    parts
-  const current = (): KeptDefinitions['current'] => definitions.current
+  const { configuration, definitions, reviews, authenticator, listeners, store, recorder, protocols, log } = parts
   const publicHost = configuration.console.url === undefined ? undefined : new URL(configuration.console.url).hostname
-  const providers = configuration.identityProviders.length > 0
-  const told = async (sent: Promise<void>): Promise<void> =>
-    sent.catch((error: unknown) => log('warn', 'other nodes could not be told yet', { error }))
+  const current = (): KeptDefinitions['current'] => definitions.current
   return {
     adminToken: parts.token,
     authorityPem: parts.tls.authorityPem,
@@ -56,48 +52,61 @@ export function apiParts(parts: NodeParts): ApiParts {
     operatorGroups: () => configuration.operators.groups,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),
-    status: async () => ({
-      version: VERSION,
-      node: parts.node,
-      startedAt: parts.startedAt,
-      listeners,
-      liveSessions: gateway.live().length,
-      revision: definitions.current.revision,
-      database: { kind: configuration.database === 'embedded' ? 'embedded' : 'url', healthy: await store.healthy() },
-      recorder: recorder.status,
-    }),
-    reachable: (identity) => reachableTargets(definitions.current, listeners, publicHost, identity),
-    sessions: recordFor({
-      store,
-      recorder,
-      protocols,
-      log,
-      end: async (id, reason) => {
-        if (!gateway.end(id, reason)) await notices.sessionEnds(id, reason)
-      },
-    }),
+    status: () => statusOf(parts),
+    reachable: (identity) => reachableTargets(current(), listeners, publicHost, identity),
+    sessions: sessionsFor(parts),
     reviews: {
       list: (filter) => reviews.list(filter),
       get: (id) => reviews.get(id),
-      decide: (...decision) => reviews.decide(...decision),
+      decide: (id, who, kind, reason) => reviews.decide(id, who, kind, reason),
       onChange: (listener) => store.reviews.onChange(listener),
     },
-    tokens: tokensFor({
-      table: store.tokens,
-      current,
-      providers,
-      secret: parts.secret,
-      onRevoked: async (id) => {
-        gateway.endWhere((session) => session.tokenId === id, 'the access token was revoked')
-        await told(notices.tokenRevoked(id))
-      },
-    }),
+    tokens: accessTokensFor(parts),
     definitions: {
-      read: async () => ({ revision: definitions.current.revision, definitions: definitions.current.written }),
+      read: async () => ({ revision: current().revision, definitions: current().written }),
       apply: (value, options) => definitions.apply(value, options),
     },
-    explain: explainer({ current, sql, protocols, log }),
+    explain: explainer({ current, protocols, log }),
     verify: verifyFor({ store, recorder, log, home: parts.home }),
     log,
   }
+}
+
+async function statusOf(parts: NodeParts): Promise<Status> {
+  return {
+    version: VERSION,
+    node: parts.node,
+    startedAt: parts.startedAt,
+    listeners: parts.listeners,
+    liveSessions: parts.gateway.live().length,
+    revision: parts.definitions.current.revision,
+    database: { kind: parts.configuration.database === 'embedded' ? 'embedded' : 'url', healthy: await parts.store.healthy() },
+    recorder: parts.recorder.status,
+  }
+}
+
+function sessionsFor({ store, recorder, protocols, gateway, notices, log }: NodeParts): ApiParts['sessions'] {
+  return recordFor({
+    store,
+    recorder,
+    protocols,
+    log,
+    end: async (id, reason) => {
+      if (!gateway.end(id, reason)) await notices.sessionEnds(id, reason)
+    },
+  })
+}
+
+function accessTokensFor({ store, definitions, configuration, secret, gateway, notices, log }: NodeParts): ApiParts['tokens'] {
+  return tokensFor({
+    table: store.tokens,
+    current: () => definitions.current,
+    providers: configuration.identityProviders.length > 0,
+    secret,
+    onRevoked: async (id) => {
+      gateway.endWhere((session) => session.tokenId === id, 'the access token was revoked')
+      // Other nodes look for themselves now and then; a notice that cannot be sent is not a revocation that failed.
+      await notices.tokenRevoked(id).catch((error: unknown) => log('warn', 'other nodes could not be told yet', { error }))
+    },
+  })
 }

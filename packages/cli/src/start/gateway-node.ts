@@ -1,28 +1,26 @@
-// One gateway node, built in the order in which it must be: configuration, home, database, store, recorder, vault, identity, policy,
-// reviews, listeners, API. What was built is taken down in the opposite order, also where building stops half way.
+// One gateway node, built in the order in which it must be: home, database, store, recorder, vault, identity, policy, reviews,
+// listeners, API. What was built is taken down in the opposite order, also where building stops half way.
 
-import { isIP } from 'node:net'
-import { hostname } from 'node:os'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { createApi } from '@sallyport/api'
-import type { Protocol } from '@sallyport/core'
-import { createGateway, gatewayTls, splitAddress } from '@sallyport/gateway'
-import type { Gateway } from '@sallyport/gateway'
+import type { Protocol, Secret } from '@sallyport/core'
+import { createGateway, splitAddress } from '@sallyport/gateway'
+import type { Gateway, KeptTls } from '@sallyport/gateway'
 import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
 import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
+import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
 import { openSqlReader } from '@sallyport/sql'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
-import type { StoreConnection } from '@sallyport/store'
+import type { Store, StoreConnection } from '@sallyport/store'
 import { openVault } from '@sallyport/vault'
 import type { Configuration } from '../configuration/load.js'
 import { announce, withdraw } from '../home.js'
 import type { Home } from '../home.js'
 import { shipWorker } from '../ship-worker.js'
 import { apiParts } from './api-parts.js'
+import { consoleTls, listenersTls } from './certificates.js'
 import { KeptDefinitions } from './kept-definitions.js'
 import { adminToken, installationSecret, makeHome, nodeName } from './keys.js'
 import type { Log } from './logging.js'
@@ -44,10 +42,28 @@ export interface NodeOptions {
 
 export interface GatewayNode {
   readonly url: string
-  readonly node: string
-  readonly listeners: readonly Listener[]
   readonly definitions: KeptDefinitions
   stop(): Promise<void>
+}
+
+interface Building extends NodeOptions {
+  readonly teardown: Teardown
+}
+
+interface Ground {
+  readonly node: string
+  readonly token: Secret
+  readonly secret: Buffer
+  readonly tls: KeptTls
+  readonly store: Store
+  readonly recorder: LocalRecorder
+}
+
+interface Rules {
+  readonly definitions: KeptDefinitions
+  readonly notices: Notices
+  /** Whom to cut sessions of when definitions change; nobody before there is a gateway. */
+  readonly attach: (gateway: Gateway) => void
 }
 
 /** Connections that have not logged in: a quarter of all may be in that state before new ones are turned away. */
@@ -56,30 +72,75 @@ const STRANGERS_SHARE = 4
 export async function startNode(options: NodeOptions): Promise<GatewayNode> {
   const teardown = new Teardown(options.log)
   try {
-    return await build(options, teardown)
+    return await build({ ...options, teardown })
   } catch (error) {
     await teardown.run()
     throw error
   }
 }
 
-async function build(options: NodeOptions, teardown: Teardown): Promise<GatewayNode> {
-  const { configuration, home, env, log } = options
+async function build(building: Building): Promise<GatewayNode> {
+  const { configuration, home, log, teardown } = building
+  const ground = await openGround(building)
+  const rules = await openRules(building, ground)
+  const authenticator = createAuthenticator({
+    tokens: ground.store.tokens,
+    identities: () => rules.definitions.current.identities,
+    providers: configuration.identityProviders,
+    secret: ground.secret,
+    now: Date.now,
+    onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
+  })
+  let consoleUrl = configuration.console.url ?? ''
+  const reviews = createReviews({ table: ground.store.reviews, consoleAddress: () => consoleUrl, now: Date.now, log })
+  teardown.add('reviews', () => reviews.stop())
+  const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
+  teardown.add('SQL reader', () => sql.stop())
+  sql.warm()
+
+  // Every protocol this gateway speaks.
+  const salt = ground.secret.toString('hex')
+  const protocols: readonly Protocol[] = [postgres({ sql, salt }), http({ targets: () => rules.definitions.current.targets, salt })]
+  const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
+  rules.attach(gateway)
+  await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
+  teardown.add('notices', () => rules.notices.stop())
+
+  const listeners = await listenAll(building, gateway)
+  const startedAt = new Date().toISOString()
+  const parts = { ...ground, ...rules, authenticator, reviews, sql, protocols, gateway, listeners, log, startedAt }
+  const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
+  if (configuration.console.url === undefined) consoleUrl = url
+  return { url, definitions: rules.definitions, stop: () => teardown.run() }
+}
+
+async function openGround(building: Building): Promise<Ground> {
+  const { configuration, home, log, teardown } = building
   makeHome(home)
   const lock = lockDirectory(home.directory)
   teardown.add('home', () => lock.release())
   const node = nodeName(home)
   const token = adminToken(home, log)
   const secret = installationSecret(home)
-  const tls = gatewayTls(home.tls, certificateNames(configuration), ownCertificate(configuration))
-
-  const connection = await openDatabase(configuration, home, log, teardown)
+  const tls = listenersTls(configuration, home)
+  const connection = await openDatabase(building)
   const store = await openStore(connection, log)
   teardown.add('store', () => store.close())
   await warnOfOtherSecret(store.tokens, secret, log)
   const recorder = await openRecorder({ home: home.directory, node, startShipper: shipWorker(connection), log })
   teardown.add('recorder', () => recorder.stop())
+  return { node, token, secret, tls, store, recorder }
+}
 
+async function openDatabase({ configuration, home, log, teardown }: Building): Promise<StoreConnection> {
+  if (configuration.database !== 'embedded') return connectionFromUrl(configuration.database)
+  const embedded = await startEmbedded({ directory: home.database, log })
+  teardown.add('embedded database', () => embedded.stop())
+  if (embedded.adopted) log('warn', 'the embedded database was still running: an earlier gateway was killed')
+  return embedded.connection
+}
+
+async function openRules({ configuration, home, env, log }: Building, { node, store }: Ground): Promise<Rules> {
   const vault = openVault({ home: home.directory, env, baseDirectory: configuration.directory })
   const providers = configuration.identityProviders.length > 0
   const notices = new Notices(store.notices, node, log)
@@ -93,38 +154,32 @@ async function build(options: NodeOptions, teardown: Teardown): Promise<GatewayN
     announce: (revision) => notices.definitionsChanged(revision),
   })
   await definitions.open(configuration.definitions)
+  return { definitions, notices, attach: (running) => (gateway = running) }
+}
 
-  const authenticator = createAuthenticator({
-    tokens: store.tokens,
-    identities: () => definitions.current.identities,
-    providers: configuration.identityProviders,
-    secret,
-    now: Date.now,
-    onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
-  })
-  let consoleUrl = ''
-  const reviews = createReviews({
-    table: store.reviews,
-    consoleAddress: () => configuration.console.url ?? consoleUrl,
-    now: Date.now,
-    log,
-  })
-  teardown.add('reviews', () => reviews.stop())
-  const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
-  sql.warm()
-  teardown.add('SQL reader', () => sql.stop())
+/** Those whose grant is gone, and those whose identity is. */
+function cutUngranted(gateway: Gateway | undefined, definitions: KeptDefinitions): number {
+  const { current } = definitions
+  const ungranted = (session: ReturnType<Gateway['live']>[number]): boolean => {
+    const target = current.targets.find(({ name }) => name === session.target.name)
+    return target === undefined || !current.granted(session.identity, target)
+  }
+  return gateway?.endWhere(ungranted, 'the grant for this target was removed') ?? 0
+}
 
-  const salt = secret.toString('hex')
-  const protocols: readonly Protocol[] = [postgres({ sql, salt }), http({ targets: () => definitions.current.targets, salt })]
-  const guard = options.guard ?? ((protocol: Protocol) => protocol)
+type GatewayParts = Parameters<typeof createGateway>[0]
+
+function openGateway(
+  { configuration, guard, log, teardown }: Building,
+  { tls, recorder }: Ground,
+  parts: Pick<GatewayParts, 'protocols' | 'authenticator' | 'reviews' | 'definitions'>,
+): Gateway {
   const { loginSeconds, idleMinutes, connections, stopSeconds } = configuration.limits
-  const running = createGateway({
-    protocols: protocols.map(guard),
+  const gateway = createGateway({
+    ...parts,
+    protocols: guard === undefined ? parts.protocols : parts.protocols.map(guard),
     tls,
-    authenticator,
     recorder,
-    reviews,
-    definitions: () => definitions.current,
     log,
     limits: {
       loginMs: loginSeconds * 1000,
@@ -133,87 +188,30 @@ async function build(options: NodeOptions, teardown: Teardown): Promise<GatewayN
       strangers: Math.ceil(connections / STRANGERS_SHARE),
     },
   })
-  gateway = running
-  teardown.add('gateway', () => running.stop(stopSeconds * 1000))
-  await notices.listen({ gateway: running, definitions, tokens: store.tokens })
-  teardown.add('notices', () => notices.stop())
+  teardown.add('gateway', () => gateway.stop(stopSeconds * 1000))
+  return gateway
+}
 
+async function listenAll({ configuration, onListening }: Building, gateway: Gateway): Promise<readonly Listener[]> {
   const listeners: Listener[] = []
   for (const listener of configuration.listen) {
-    const listening = await running.listen(listener)
+    const listening = await gateway.listen(listener)
     listeners.push(listening)
-    options.onListening(listening)
+    onListening(listening)
   }
-  const startedAt = new Date().toISOString()
-  const parts = {
-    configuration,
-    home: home.directory,
-    node,
-    startedAt,
-    token,
-    tls,
-    store,
-    recorder,
-    definitions,
-    reviews,
-    authenticator,
-    sql,
-    secret,
-    notices,
-  }
-  const api = createApi(apiParts({ ...parts, gateway: running, protocols, listeners, log }), consoleTls(configuration, home))
-  consoleUrl = await api.listen(splitAddress(configuration.console.address))
+  return listeners
+}
+
+/** Answers where commands of this machine reach it. */
+async function openConsole(building: Building, parts: ReturnType<typeof apiParts>): Promise<string> {
+  const { configuration, home, onListening, teardown } = building
+  const api = createApi(parts, consoleTls(configuration, home))
+  const address = await api.listen(splitAddress(configuration.console.address))
   teardown.add('console', () => api.stop())
-  options.onListening({ protocol: 'console', address: consoleUrl })
-  announce(home, { url: reachableUrl(consoleUrl), pid: process.pid })
+  onListening({ protocol: 'console', address })
+  // One that listens everywhere is reached by loopback.
+  const url = address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+  announce(home, { url, pid: process.pid })
   teardown.add('announcement', () => withdraw(home))
-  return { url: reachableUrl(consoleUrl), node, listeners, definitions, stop: () => teardown.run() }
-}
-
-async function openDatabase(configuration: Configuration, home: Home, log: Log, teardown: Teardown): Promise<StoreConnection> {
-  if (configuration.database !== 'embedded') return connectionFromUrl(configuration.database)
-  const embedded = await startEmbedded({ directory: home.database, log })
-  teardown.add('embedded database', () => embedded.stop())
-  if (embedded.adopted) log('warn', 'the embedded database was still running: an earlier gateway was killed')
-  return embedded.connection
-}
-
-/** Those whose grant is gone, and those whose identity is. */
-function cutUngranted(gateway: Gateway | undefined, definitions: KeptDefinitions): number {
-  const { current } = definitions
-  return (
-    gateway?.endWhere((session) => {
-      const target = current.targets.find(({ name }) => name === session.target.name)
-      return target === undefined || !current.granted(session.identity, target)
-    }, 'the grant for this target was removed') ?? 0
-  )
-}
-
-function certificateNames(configuration: Configuration): readonly string[] {
-  const addresses = [...configuration.listen.map(({ address }) => address), configuration.console.address]
-  const hosts = addresses.map((address) => splitAddress(address).host).filter((host) => host !== '0.0.0.0' && host !== '::')
-  const publicHost =
-    configuration.console.url === undefined ? [] : [new URL(configuration.console.url).hostname.replace(/^\[|\]$/g, '')]
-  return [...new Set([...hosts, ...publicHost, hostname()])].filter((name) => isIP(name) !== 0 || /^[A-Za-z0-9.-]+$/.test(name))
-}
-
-function ownCertificate(configuration: Configuration): { certificatePem: string; keyPem: string } | undefined {
-  return configuration.tls === undefined
-    ? undefined
-    : { certificatePem: configuration.tls.certificate, keyPem: configuration.tls.key }
-}
-
-/** On loopback the console is plain HTTP; anywhere else tokens would travel in clear, so it is HTTPS unless the operator says otherwise. */
-function consoleTls(configuration: Configuration, home: Home): { readonly tls?: { readonly key: string; readonly cert: string } } {
-  const { host } = splitAddress(configuration.console.address)
-  const loopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  if (!(configuration.console.tls ?? !loopback)) return {}
-  if (configuration.tls !== undefined) return { tls: { key: configuration.tls.key, cert: configuration.tls.certificate } }
-  const cert = readFileSync(join(home.tls, 'gateway.crt'), 'utf8') + readFileSync(join(home.tls, 'authority.crt'), 'utf8')
-  return { tls: { key: readFileSync(join(home.tls, 'gateway.key'), 'utf8'), cert } }
-}
-
-/** Commands of this machine reach a console that listens everywhere by loopback. */
-function reachableUrl(url: string): string {
-  return url.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+  return url
 }

@@ -24,7 +24,7 @@ function touch(w: Walk, source: Source, name: string): boolean {
   return meaning !== undefined || source.open
 }
 
-export function touchAll(w: Walk, source: Source): void {
+function touchAll(w: Walk, source: Source): void {
   if (source.target) w.masking?.returnsWholeRow(source)
   for (const relation of source.relations) readEverything(w, relation)
   for (const meaning of source.columns.values()) w.effects.touch(meaning.touched)
@@ -111,6 +111,8 @@ export function indirection(w: Walk, node: A_Indirection, scope: Scope): void {
   const row = base?.kind === 'ColumnRef' ? ((base.body as ColumnRef).fields ?? []).map(nameOf) : []
   const sources = row.length === 1 && row[0] !== undefined ? scope.aliased(row[0]) : []
   if (field !== undefined && sources.length > 0 && !sources.some((source) => source.columns.has(row[0] ?? ''))) {
+    // A field of the target's row cannot be masked where it stands.
+    for (const source of sources) if (source.target) w.masking?.returnsWholeRow(source)
     qualified(w, sources, field)
   } else {
     w.expression(node.arg, scope)

@@ -5,7 +5,7 @@ import type { AlterTableStmt, CreateTableAsStmt, DropStmt, GrantStmt, Node, Rena
 import { accessTo, affects, definition, hasOption, redefines, relationsOf } from './objects.js'
 import { creates } from './reads.js'
 import { refusalOf } from './settings.js'
-import { constantOf, isBody, namesOf, tagged, wrap } from './tree.js'
+import { constantOf, isBody, namesOf, tagged, textOf, wrap } from './tree.js'
 import type { Body } from './tree.js'
 import { Untraceable } from './walk.js'
 import type { Walk } from './walk.js'
@@ -85,13 +85,13 @@ function createView(w: Walk, body: Body): void {
 
 function createSchema(w: Walk, body: Body): void {
   w.facts.changesCatalog = true
-  w.effects.add('schema', 'create', `${String(body.schemaname ?? '?')}.*`)
+  w.effects.add('schema', 'create', `${textOf(body.schemaname, '?')}.*`)
   for (const element of (body.schemaElts ?? []) as readonly Node[]) w.statement(element)
 }
 
 function alterTable(w: Walk, body: Body): void {
   const statement = body as AlterTableStmt
-  const isAdmin = (statement.cmds ?? []).some((cmd) => /Owner|RowSecurity|RowSec/.test(String(tagged(cmd)?.body.subtype ?? '')))
+  const isAdmin = (statement.cmds ?? []).some((cmd) => /Owner|RowSecurity|RowSec/.test(textOf(tagged(cmd)?.body.subtype)))
   definition(w, isAdmin ? 'admin' : 'schema', 'alter', inside(body))
 }
 
@@ -155,7 +155,7 @@ function functionSettings(w: Walk, options: unknown): void {
 function pinned(w: Walk, body: Body): void {
   if (body.kind !== 'VAR_SET_VALUE') return
   const values = ((body.args ?? []) as readonly unknown[]).map((arg) => constantOf(arg) ?? '')
-  w.facts.refusal ??= refusalOf(String(body.name ?? '').toLowerCase(), values)
+  w.facts.refusal ??= refusalOf(textOf(body.name).toLowerCase(), values)
 }
 
 function settingsOf(w: Walk, body: Body): void {

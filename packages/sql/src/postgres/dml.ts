@@ -19,7 +19,7 @@ import { noOutputs, targets, withClause } from './queries.js'
 import { relationsNamed, writeRelation } from './reads.js'
 import { expandStars } from './returning.js'
 import { Scope, relationSource } from './scope.js'
-import { tagged } from './tree.js'
+import { tagged, textOf } from './tree.js'
 import type { Outputs, Walk } from './walk.js'
 
 /** The event codes of pg_rewrite.ev_type. */
@@ -72,9 +72,9 @@ function aliased(scope: Scope, alias: string): void {
   scope.sources.push(relationSource(relations, { alias, named: false, target: true, byAliasOnly: true }))
 }
 
-export function returning(w: Walk, clause: ReturningClause | undefined, scope: Scope): Outputs {
+function returning(w: Walk, clause: ReturningClause | undefined, scope: Scope): Outputs {
   if (clause?.exprs === undefined) return noOutputs
-  const renamed = (clause.options ?? []).flatMap((node) => String(tagged(node)?.body.value ?? ''))
+  const renamed = (clause.options ?? []).flatMap((node) => textOf(tagged(node)?.body.value))
   for (const alias of ['old', 'new', ...renamed]) if (scope.aliased(alias).length === 0) aliased(scope, alias)
   if (w.masking === undefined) return targets(w, clause.exprs, scope)
   clause.exprs = expandStars(w.masking, clause.exprs, scope)

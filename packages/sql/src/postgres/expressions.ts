@@ -1,6 +1,6 @@
 // Expressions, node by node. A kind of node that is not named here is unknown, never silent.
 
-import type { A_Expr, A_Indirection, ColumnRef, FuncCall, SelectStmt, SubLink, TypeName } from 'libpg-query'
+import type { A_Expr, ColumnRef, SelectStmt, SubLink } from 'libpg-query'
 import { columnReference, indirection } from './columns.js'
 import { functionCall, judgeOperator, judgeType } from './functions.js'
 import type { Masking } from './masking.js'
@@ -12,84 +12,97 @@ import type { Walk } from './walk.js'
 
 /** Nodes that do no more than what is inside them does. */
 const transparent: ReadonlySet<string> = new Set([
-  ...[
-    'A_ArrayExpr',
-    'A_Const',
-    'A_Indices',
-    'A_Star',
-    'BitString',
-    'BoolExpr',
-    'Boolean',
-    'BooleanTest',
-    'CaseWhen',
-    'CoalesceExpr',
-  ],
-  ...[
-    'CollateClause',
-    'CurrentOfExpr',
-    'Float',
-    'GroupingFunc',
-    'GroupingSet',
-    'Integer',
-    'List',
-    'MergeSupportFunc',
-    'MinMaxExpr',
-  ],
-  ...[
-    'MultiAssignRef',
-    'NamedArgExpr',
-    'NullTest',
-    'ParamRef',
-    'ResTarget',
-    'RowExpr',
-    'SQLValueFunction',
-    'SetToDefault',
-    'String',
-  ],
-  ...['WindowDef', 'XmlExpr', 'XmlSerialize', 'LockingClause', 'RangeTableFuncCol'],
-  ...['JsonAggConstructor', 'JsonArgument', 'JsonArrayAgg', 'JsonArrayConstructor', 'JsonArrayQueryConstructor', 'JsonBehavior'],
-  ...['JsonFormat', 'JsonFuncExpr', 'JsonIsPredicate', 'JsonKeyValue', 'JsonObjectAgg', 'JsonObjectConstructor', 'JsonOutput'],
-  ...[
-    'JsonParseExpr',
-    'JsonReturning',
-    'JsonScalarExpr',
-    'JsonSerializeExpr',
-    'JsonTableColumn',
-    'JsonTablePathSpec',
-    'JsonValueExpr',
-  ],
+  'A_ArrayExpr',
+  'A_Const',
+  'A_Indices',
+  'A_Star',
+  'BitString',
+  'BoolExpr',
+  'Boolean',
+  'BooleanTest',
+  'CaseWhen',
+  'CoalesceExpr',
+  'CollateClause',
+  'CurrentOfExpr',
+  'Float',
+  'GroupingFunc',
+  'GroupingSet',
+  'Integer',
+  'List',
+  'MergeSupportFunc',
+  'MinMaxExpr',
+  'MultiAssignRef',
+  'NamedArgExpr',
+  'NullTest',
+  'ParamRef',
+  'ResTarget',
+  'RowExpr',
+  'SQLValueFunction',
+  'SetToDefault',
+  'String',
+  'WindowDef',
+  'XmlExpr',
+  'XmlSerialize',
+  'LockingClause',
+  'RangeTableFuncCol',
+  'JsonAggConstructor',
+  'JsonArgument',
+  'JsonArrayAgg',
+  'JsonArrayConstructor',
+  'JsonArrayQueryConstructor',
+  'JsonBehavior',
+  'JsonFormat',
+  'JsonFuncExpr',
+  'JsonIsPredicate',
+  'JsonKeyValue',
+  'JsonObjectAgg',
+  'JsonObjectConstructor',
+  'JsonOutput',
+  'JsonParseExpr',
+  'JsonReturning',
+  'JsonScalarExpr',
+  'JsonSerializeExpr',
+  'JsonTableColumn',
+  'JsonTablePathSpec',
+  'JsonValueExpr',
 ])
 
 /** Nodes met only inside definitions (CREATE, ALTER). */
 const defining: ReadonlySet<string> = new Set([
-  ...[
-    'AccessPriv',
-    'AlterTableCmd',
-    'Alias',
-    'CollateClause',
-    'ColumnDef',
-    'Constraint',
-    'CreateStatsStmt',
-    'DefElem',
-    'IndexElem',
-  ],
-  ...[
-    'IndexStmt',
-    'PartitionBoundSpec',
-    'PartitionCmd',
-    'PartitionElem',
-    'PartitionRangeDatum',
-    'PartitionSpec',
-    'ReplicaIdentityStmt',
-  ],
-  ...['RoleSpec', 'StatsElem', 'TableLikeClause', 'ObjectWithArgs', 'FunctionParameter', 'VacuumRelation', 'TypeCast'],
+  'AccessPriv',
+  'AlterTableCmd',
+  'Alias',
+  'CollateClause',
+  'ColumnDef',
+  'Constraint',
+  'CreateStatsStmt',
+  'DefElem',
+  'IndexElem',
+  'IndexStmt',
+  'PartitionBoundSpec',
+  'PartitionCmd',
+  'PartitionElem',
+  'PartitionRangeDatum',
+  'PartitionSpec',
+  'ReplicaIdentityStmt',
+  'RoleSpec',
+  'PublicationObjSpec',
+  'PublicationTable',
+  'TriggerTransition',
+  'ATAlterConstraint',
+  'StatsElem',
+  'TableLikeClause',
+  'ObjectWithArgs',
+  'FunctionParameter',
+  'VacuumRelation',
+  'TypeCast',
 ])
 
 const handlers: Readonly<Record<string, (w: Walk, body: Body, scope: Scope) => void>> = {
-  ColumnRef: (w, body, scope) => columnReference(w, body as ColumnRef, scope),
-  A_Indirection: (w, body, scope) => indirection(w, body as A_Indirection, scope),
+  ColumnRef: (w, body, scope) => columnReference(w, body, scope),
+  A_Indirection: (w, body, scope) => indirection(w, body, scope),
   FuncCall: (w, body, scope) => {
-    functionCall(w, body as FuncCall)
+    functionCall(w, body)
     children(w, { ...body, funcname: undefined }, scope)
   },
   A_Expr: (w, body, scope) => {
@@ -108,12 +121,12 @@ const handlers: Readonly<Record<string, (w: Walk, body: Body, scope: Scope) => v
   TypeName: (w, body, scope) => typeName(w, body, scope),
   TypeCast: (w, body, scope) => children(w, body, scope),
   SubLink: subLink,
-  SelectStmt: (w, body, scope) => subQuery(w, body as SelectStmt, scope),
+  SelectStmt: (w, body, scope) => subQuery(w, body, scope),
   RangeVar: (w, body) => w.mention(body),
 }
 
 function typeName(w: Walk, body: Body, scope: Scope): void {
-  judgeType(w, body as TypeName)
+  judgeType(w, body)
   children(w, { typmods: body.typmods }, scope)
 }
 
@@ -123,7 +136,7 @@ function subLink(w: Walk, body: Body, scope: Scope): void {
   judgeOperator(w, operator.length > 0 ? operator : ['='])
   if (link.testexpr !== undefined) w.expression(link.testexpr, scope)
   const select = tagged(link.subselect)
-  if (select?.kind === 'SelectStmt') subQuery(w, select.body as SelectStmt, scope)
+  if (select?.kind === 'SelectStmt') subQuery(w, select.body, scope)
   else w.effects.unknown('select')
 }
 

@@ -14,18 +14,18 @@ export function fromItem(w: Walk, node: Node, scope: Scope): Node {
   const found = tagged(node)
   switch (found?.kind) {
     case 'RangeVar':
-      return rangeVar(w, node, found.body as RangeVar, scope)
+      return rangeVar(w, node, found.body, scope)
     case 'RangeSubselect':
-      rangeSubselect(w, found.body as RangeSubselect, scope)
+      rangeSubselect(w, found.body, scope)
       return node
     case 'RangeFunction':
-      rangeFunction(w, found.body as RangeFunction, scope)
+      rangeFunction(w, found.body, scope)
       return node
     case 'JoinExpr':
-      joinExpr(w, found.body as JoinExpr, scope)
+      joinExpr(w, found.body, scope)
       return node
     case 'RangeTableSample':
-      tableSample(w, found.body as RangeTableSample, scope)
+      tableSample(w, found.body, scope)
       return node
     case 'RangeTableFunc':
     case 'JsonTable': {
@@ -39,6 +39,7 @@ export function fromItem(w: Walk, node: Node, scope: Scope): Node {
       scope.sources.push(openSource(alias?.aliasname ?? found.kind.toLowerCase(), touched))
       return node
     }
+    case undefined:
     default:
       w.effects.unknown(found?.kind ?? 'select')
       return node
@@ -85,13 +86,17 @@ function aroundFrom(scope: Scope): Scope {
 
 function rangeFunction(w: Walk, range: RangeFunction, scope: Scope): void {
   const touched = w.effects.touchedBy(() => {
-    w.expression(range.functions, scope)
-    if (range.coldeflist !== undefined) w.expression(range.coldeflist, new Scope(scope, true))
+    // ROWS FROM: each function with the columns it is said to give.
+    for (const item of range.functions ?? []) {
+      const [call, ...columns] = (tagged(item)?.body.items ?? []) as readonly unknown[]
+      w.expression(call, scope)
+      w.expression(columns, new Scope(scope, true))
+    }
+    w.expression(range.coldeflist, new Scope(scope, true))
   })
   w.effects.touch(touched)
-  const call = tagged(
-    tagged(range.functions?.[0])?.kind === 'List' ? (tagged(range.functions?.[0])?.body.items as unknown[])[0] : undefined,
-  )
+  const [first] = (tagged(range.functions?.[0])?.body.items ?? []) as readonly unknown[]
+  const call = tagged(first)
   const name = call?.kind === 'FuncCall' ? namesOf(call.body.funcname as readonly unknown[]) : []
   scope.sources.push(openSource(range.alias?.aliasname ?? name[name.length - 1] ?? '', touched))
 }

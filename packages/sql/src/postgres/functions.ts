@@ -5,7 +5,7 @@ import type { FuncCall, TypeName } from 'libpg-query'
 import { adminFunctions, harmlessFunctions, pureExtensions } from './builtins.js'
 import { relationsNamed } from './reads.js'
 import { judgeSetting } from './settings.js'
-import { constantOf, namesOf } from './tree.js'
+import { namesOf, stringOf } from './tree.js'
 import type { Walk } from './walk.js'
 
 interface Made {
@@ -70,14 +70,14 @@ function spelledName(text: string): { readonly schemaname?: string; readonly rel
 }
 
 function sequenceCall(w: Walk, call: FuncCall, name: string): void {
-  const text = constantOf(call.args?.[0])
+  const text = stringOf(call.args?.[0])
   const sequence = text === undefined ? undefined : spelledName(text)
   if (sequence === undefined) w.effects.unknown(name, '?.?')
   else for (const relation of relationsNamed(w, sequence)) w.effects.add('write', name, relation.id)
 }
 
 function settingCall(w: Walk, call: FuncCall): void {
-  const [name, value] = (call.args ?? []).map(constantOf)
+  const [name, value] = (call.args ?? []).map(stringOf)
   if (name === undefined || value === undefined) w.effects.unknown('call', 'pg_catalog.set_config')
   else judgeSetting(w, name.toLowerCase(), name.toLowerCase() === 'search_path' ? value.split(',').map(unquoted) : [value])
 }

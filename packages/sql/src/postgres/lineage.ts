@@ -17,7 +17,7 @@ export interface Lineage {
   readonly unknowns: readonly Effect[]
 }
 
-export interface ReadView {
+interface ReadView {
   readonly effects: readonly Effect[]
   readonly outputs: Outputs
   readonly imprecise: boolean
@@ -38,7 +38,7 @@ export const noLineage: Lineage = { column: () => none, plain: () => undefined, 
 function readDefinition(parts: LineageParts, view: Relation): ReadView | undefined {
   try {
     const select = tagged(parts.parse(view.definition ?? '')[0])
-    return select?.kind === 'SelectStmt' ? parts.read(select.body as SelectStmt) : undefined
+    return select?.kind === 'SelectStmt' ? parts.read(select.body) : undefined
   } catch (error) {
     if (error instanceof Error && error.name === 'SqlError') return undefined
     throw error

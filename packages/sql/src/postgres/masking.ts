@@ -85,6 +85,9 @@ export class Masking {
   /** A column of the relation is read. */
   sees(relation: Relation, column: string): void {
     if (relation.columns === undefined) throw new Untraceable(`table ${relation.name} is not known here`)
+    // Made since the catalogue was read: a mask might be meant for it.
+    if (!relation.columns.some((one) => one.name === column))
+      throw new Untraceable(`column ${column} of ${relation.name} is not known here`)
     if (!this.of(relation).has(column)) return
     this.#touches(relation)
     if (this.isReturning) this.hasReturned = true

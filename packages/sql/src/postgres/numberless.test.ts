@@ -43,6 +43,8 @@ describe('numberless', () => {
     'select .5',
     'select 1a',
     'do 1',
+    'select 1; set standard_conforming_strings = 1',
+    'select 1;; select 2',
   ])('leaves %s to the parser as it is', (text) => {
     expect(numberless(text)).toBeUndefined()
   })

@@ -12,6 +12,7 @@ const quote = 39
 const doubleQuote = 34
 const dollar = 36
 const dot = 46
+const semicolon = 59
 const dash = 45
 const slash = 47
 const star = 42
@@ -19,7 +20,8 @@ const star = 42
 /** More different numbers than this are a bulk load, whose text comes once. */
 const maxNumbers = 200
 
-/** Undefined where the text holds anything whose end this short scan could get wrong (comments, dollar quotes, prefixed strings). */
+/** Undefined where the text holds anything whose end this short scan could get wrong (comments, dollar quotes, prefixed strings),
+ * and where a second statement follows, which may be one whose numbers matter. */
 export function numberless(text: string): string | undefined {
   if (!opening.test(text)) return undefined
   const numbers: string[] = []
@@ -43,7 +45,8 @@ export function numberless(text: string): string | undefined {
     } else if (code === dollar) {
       if (!isDigit(next)) return undefined
       at = wordEnd(text, at + 1)
-    } else if ((code === dash && next === dash) || (code === slash && next === star) || (code === dot && isDigit(next)))
+    } else if (code === semicolon && text.slice(at + 1).trim() !== '') return undefined
+    else if ((code === dash && next === dash) || (code === slash && next === star) || (code === dot && isDigit(next)))
       return undefined
     else at += 1
   }

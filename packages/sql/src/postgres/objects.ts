@@ -5,13 +5,13 @@ import type { Relation } from './catalog-index.js'
 import { relationsNamed, writeRelation } from './reads.js'
 import type { RelationName } from './reads.js'
 import { Scope } from './scope.js'
-import { isBody, nameOf, namesOf, tagged } from './tree.js'
+import { isBody, nameOf, namesOf, tagged, textOf } from './tree.js'
 import type { Body } from './tree.js'
 import type { Walk } from './walk.js'
 
 export function asRange(value: unknown): RelationName | undefined {
   const body = tagged(value)?.kind === 'RangeVar' ? tagged(value)?.body : value
-  return isBody(body) && typeof body.relname === 'string' ? (body as RelationName) : undefined
+  return isBody(body) && typeof body.relname === 'string' ? body : undefined
 }
 
 /** A name written as a list of strings, or as an ObjectWithArgs or a TypeName. */
@@ -25,25 +25,40 @@ function parts(value: unknown): string[] {
 }
 
 const relationKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_TABLE', 'OBJECT_VIEW', 'OBJECT_MATVIEW', 'OBJECT_SEQUENCE', 'OBJECT_FOREIGN_TABLE', 'OBJECT_INDEX'],
+  'OBJECT_TABLE',
+  'OBJECT_VIEW',
+  'OBJECT_MATVIEW',
+  'OBJECT_SEQUENCE',
+  'OBJECT_FOREIGN_TABLE',
+  'OBJECT_INDEX',
 ])
 
 /** Kinds whose name ends in something that belongs to a relation. */
 const partKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_COLUMN', 'OBJECT_RULE', 'OBJECT_TRIGGER', 'OBJECT_POLICY', 'OBJECT_TABCONSTRAINT'],
+  'OBJECT_COLUMN',
+  'OBJECT_RULE',
+  'OBJECT_TRIGGER',
+  'OBJECT_POLICY',
+  'OBJECT_TABCONSTRAINT',
 ])
 
 const adminKinds: ReadonlySet<unknown> = new Set([
-  ...['OBJECT_DATABASE', 'OBJECT_ROLE', 'OBJECT_TABLESPACE', 'OBJECT_EXTENSION', 'OBJECT_FDW', 'OBJECT_FOREIGN_SERVER'],
-  ...[
-    'OBJECT_EVENT_TRIGGER',
-    'OBJECT_LANGUAGE',
-    'OBJECT_ACCESS_METHOD',
-    'OBJECT_PUBLICATION',
-    'OBJECT_SUBSCRIPTION',
-    'OBJECT_LARGEOBJECT',
-  ],
-  ...['OBJECT_POLICY', 'OBJECT_PARAMETER_ACL', 'OBJECT_USER_MAPPING', 'OBJECT_DEFACL'],
+  'OBJECT_DATABASE',
+  'OBJECT_ROLE',
+  'OBJECT_TABLESPACE',
+  'OBJECT_EXTENSION',
+  'OBJECT_FDW',
+  'OBJECT_FOREIGN_SERVER',
+  'OBJECT_EVENT_TRIGGER',
+  'OBJECT_LANGUAGE',
+  'OBJECT_ACCESS_METHOD',
+  'OBJECT_PUBLICATION',
+  'OBJECT_SUBSCRIPTION',
+  'OBJECT_LARGEOBJECT',
+  'OBJECT_POLICY',
+  'OBJECT_PARAMETER_ACL',
+  'OBJECT_USER_MAPPING',
+  'OBJECT_DEFACL',
 ])
 
 export function accessTo(kind: unknown): Access {
@@ -105,5 +120,5 @@ export function mention(w: Walk, value: unknown): void {
 }
 
 export function hasOption(body: Body, field: string, name: RegExp): boolean {
-  return ((body[field] ?? []) as readonly unknown[]).some((option) => name.test(String(tagged(option)?.body.defname ?? '')))
+  return ((body[field] ?? []) as readonly unknown[]).some((option) => name.test(textOf(tagged(option)?.body.defname)))
 }

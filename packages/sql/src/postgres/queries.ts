@@ -13,7 +13,8 @@ export const noOutputs: Outputs = { columns: [], open: false, always: new Set() 
 export function withClause(w: Walk, clause: WithClause | undefined, scope: Scope): void {
   const ctes = (clause?.ctes ?? []).flatMap((node) => {
     const found = tagged(node)
-    return found?.kind === 'CommonTableExpr' ? [found.body as CommonTableExpr] : []
+    const cte: CommonTableExpr | undefined = found?.kind === 'CommonTableExpr' ? found.body : undefined
+    return cte === undefined ? [] : [cte]
   })
   if (clause?.recursive === true) {
     for (const cte of ctes) scope.ctes.set(cte.ctename ?? '', { outputs: undefined, columnNames: namesOf(cte.aliascolnames) })
@@ -120,7 +121,8 @@ export function targets(w: Walk, list: readonly Node[], scope: Scope): Outputs {
     const fields = reference?.kind === 'ColumnRef' ? ((reference.body as ColumnRef).fields ?? []) : []
     if (tagged(fields[fields.length - 1])?.kind === 'A_Star') {
       const star = starOutputs(w, scope, fields)
-      if (fields.length > 2 && dropsSchema(scope, fields)) (reference?.body as ColumnRef).fields = fields.slice(-2)
+      if (fields.length > 2 && reference !== undefined && dropsSchema(scope, fields))
+        Object.assign(reference.body, { fields: fields.slice(-2) })
       columns.push(...star.columns)
       open ||= star.open
       continue

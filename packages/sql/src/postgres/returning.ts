@@ -37,7 +37,7 @@ export function expandStars(masking: Masking, list: readonly Node[], scope: Scop
     if (sources.length > 1 && masking.sawJoin) throw new Untraceable('RETURNING * beside a join')
     return expanded(sources)
   })
-  for (const node of written) keepName(tagged(node)?.body as ResTarget | undefined)
+  for (const node of written) keepName(tagged(node)?.body)
   return written
 }
 
@@ -47,7 +47,7 @@ function keepName(target: ResTarget | undefined): void {
   while (value?.kind === 'TypeCast') value = tagged(value.body.arg)
   const names = value?.kind === 'ColumnRef' ? namesOf((value.body as ColumnRef).fields) : []
   const last = names[names.length - 1]
-  if (last !== undefined && nameOf((value?.body as ColumnRef).fields?.at(-1)) !== undefined) target.name = last
+  if (last !== undefined && nameOf((value?.body as ColumnRef | undefined)?.fields?.at(-1)) !== undefined) target.name = last
 }
 
 /** What stands in the place of this reference inside RETURNING, where it is to a masked column of the target. */

@@ -5,7 +5,7 @@ import type { Relation } from './catalog-index.js'
 import type { Outputs } from './walk.js'
 
 /** What touching a column of a source touches. */
-export interface Meaning {
+interface Meaning {
   readonly columns: readonly (readonly [Relation, string])[]
   readonly touched: ReadonlySet<string>
 }

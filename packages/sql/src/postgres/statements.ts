@@ -5,20 +5,14 @@ import type {
   CallStmt,
   CopyStmt,
   DeclareCursorStmt,
-  DeleteStmt,
   ExecuteStmt,
   ExplainStmt,
   FetchStmt,
-  InsertStmt,
   LockStmt,
-  MergeStmt,
   Node,
   PrepareStmt,
-  SelectStmt,
   TruncateStmt,
-  UpdateStmt,
   VacuumStmt,
-  VariableSetStmt,
 } from 'libpg-query'
 import { definitionHandlers } from './definitions.js'
 import type { Handler } from './definitions.js'
@@ -30,7 +24,7 @@ import { noOutputs } from './queries.js'
 import { readColumn, readRelation, relationsNamed, writeRelation } from './reads.js'
 import { Scope, relationSource } from './scope.js'
 import { variableSet } from './settings.js'
-import { namesOf, tagged } from './tree.js'
+import { namesOf, tagged, textOf } from './tree.js'
 import type { Body } from './tree.js'
 import type { Outputs, Walk } from './walk.js'
 
@@ -38,15 +32,16 @@ export function dataStatement(w: Walk, node: unknown, outer: Scope | undefined):
   const found = tagged(node)
   switch (found?.kind) {
     case 'SelectStmt':
-      return w.query(found.body as SelectStmt, outer)
+      return w.query(found.body, outer)
     case 'InsertStmt':
-      return insert(w, found.body as InsertStmt, outer)
+      return insert(w, found.body, outer)
     case 'UpdateStmt':
-      return update(w, found.body as UpdateStmt, outer)
+      return update(w, found.body, outer)
     case 'DeleteStmt':
-      return remove(w, found.body as DeleteStmt, outer)
+      return remove(w, found.body, outer)
     case 'MergeStmt':
-      return merge(w, found.body as MergeStmt, outer)
+      return merge(w, found.body, outer)
+    case undefined:
     default:
       w.effects.unknown(found?.kind ?? 'select')
       return noOutputs
@@ -68,34 +63,34 @@ function truncate(w: Walk, body: Body): void {
 }
 
 function copy(w: Walk, body: Body): void {
-  const statement = body as CopyStmt
-  const isOutside = statement.is_program === true || statement.filename !== undefined
+  const copied = body as CopyStmt
+  const isOutside = copied.is_program === true || copied.filename !== undefined
   if (isOutside) w.effects.add('admin', 'copy', '')
-  if (statement.query !== undefined) {
+  if (copied.query !== undefined) {
     w.effects.add('read', 'copy', '')
-    dataStatement(w, statement.query, undefined)
-  } else if (statement.is_from === true) copyIn(w, statement)
-  else copyOut(w, statement)
-  if (statement.is_from === true && !isOutside) w.facts.copiesIn = true
+    dataStatement(w, copied.query, undefined)
+  } else if (copied.is_from === true) copyIn(w, copied)
+  else copyOut(w, copied)
+  if (copied.is_from === true && !isOutside) w.facts.copiesIn = true
 }
 
-function copyIn(w: Walk, statement: CopyStmt): void {
-  const relations = relationsNamed(w, statement.relation ?? {})
+function copyIn(w: Walk, copied: CopyStmt): void {
+  const relations = relationsNamed(w, copied.relation ?? {})
   w.facts.dataWrites++
-  const named = namesOf(statement.attlist)
+  const named = namesOf(copied.attlist)
   for (const relation of relations) {
     if (w.index.rules(relation).length > 0) w.effects.unknown('copy', relation.id)
     const columns = named.length > 0 ? named : relation.columns?.map((column) => column.name)
     writeRelation(w, relation, 'copy', columns === undefined ? {} : { columns })
   }
   const scope = new Scope(undefined)
-  scope.sources.push(relationSource(relations, { alias: statement.relation?.relname ?? '', named: true, target: true }))
-  w.expression(statement.whereClause, scope)
+  scope.sources.push(relationSource(relations, { alias: copied.relation?.relname ?? '', named: true, target: true }))
+  w.expression(copied.whereClause, scope)
 }
 
-function copyOut(w: Walk, statement: CopyStmt): void {
-  const relations = relationsNamed(w, statement.relation ?? {})
-  const named = namesOf(statement.attlist)
+function copyOut(w: Walk, copied: CopyStmt): void {
+  const relations = relationsNamed(w, copied.relation ?? {})
+  const named = namesOf(copied.attlist)
   for (const relation of relations) {
     readRelation(w, relation)
     // Without a list COPY leaves generated columns out (copy.sgml).
@@ -103,10 +98,10 @@ function copyOut(w: Walk, statement: CopyStmt): void {
       named.length > 0 ? named : (relation.columns ?? []).filter((column) => !column.generated).map((column) => column.name)
     for (const column of relation.columns === undefined && named.length === 0 ? ['*'] : columns) readColumn(w, relation, column)
     w.effects.add('read', 'copy', relation.id, { columns: columns.map((column) => `${relation.id}.${column}`) })
-    if (w.masking?.replace(statement.relation ?? {}, relations) === undefined) continue
-    statement.query = w.masking.select(relation, relation.kind === 'r', columns)
-    delete statement.relation
-    delete statement.attlist
+    if (w.masking?.replace(copied.relation ?? {}, relations) === undefined) continue
+    copied.query = w.masking.select(relation, relation.kind === 'r', columns)
+    delete copied.relation
+    delete copied.attlist
   }
 }
 
@@ -217,14 +212,14 @@ const handlers: Readonly<Record<string, Handler>> = {
   ExplainStmt: explain,
   PrepareStmt: prepare,
   ExecuteStmt: execute,
-  DeallocateStmt: (w, body) => void w.facts.deallocates.push(body.isall === true ? '*' : String(body.name ?? '*')),
+  DeallocateStmt: (w, body) => void w.facts.deallocates.push(body.isall === true ? '*' : textOf(body.name, '*')),
   DeclareCursorStmt: declare,
   FetchStmt: fetch,
   ClosePortalStmt: silent,
   TransactionStmt: silent,
   ConstraintsSetStmt: silent,
   VariableShowStmt: silent,
-  VariableSetStmt: (w, body) => variableSet(w, body as VariableSetStmt),
+  VariableSetStmt: (w, body) => variableSet(w, body),
   DiscardStmt: discard,
   LockStmt: lock,
   CallStmt: call,

@@ -23,10 +23,15 @@ export function tagged(value: unknown): Tagged | undefined {
   return first >= 65 && first <= 90 && isBody(body) ? { kind, body } : undefined
 }
 
+/** A field's text or number, as text. */
+export function textOf(value: unknown, otherwise = ''): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : otherwise
+}
+
 /** The text of a String node. */
 export function nameOf(node: unknown): string | undefined {
   const string = tagged(node)
-  return string?.kind === 'String' ? String(string.body.sval ?? '') : undefined
+  return string?.kind === 'String' ? textOf(string.body.sval) : undefined
 }
 
 /** The names in a list of String nodes; a List inside counts as its members. */
@@ -45,16 +50,23 @@ export function constantOf(node: unknown): string | undefined {
   if (found === undefined) return undefined
   const { kind, body } = found
   if (kind === 'TypeCast') return constantOf(body.arg)
-  if (kind === 'String') return String(body.sval ?? '')
-  if (kind === 'Integer') return String(body.ival ?? 0)
-  if (kind === 'Float') return String(body.fval ?? '')
+  if (kind === 'String') return textOf(body.sval)
+  if (kind === 'Integer') return textOf(body.ival, '0')
+  if (kind === 'Float') return textOf(body.fval)
   if (kind === 'Boolean') return body.boolval === true ? 'true' : 'false'
   if (kind !== 'A_Const' || body.isnull === true) return undefined
-  if (isBody(body.sval)) return String(body.sval.sval ?? '')
-  if (isBody(body.ival)) return String(body.ival.ival ?? 0)
-  if (isBody(body.fval)) return String(body.fval.fval ?? '')
+  if (isBody(body.sval)) return textOf(body.sval.sval)
+  if (isBody(body.ival)) return textOf(body.ival.ival, '0')
+  if (isBody(body.fval)) return textOf(body.fval.fval)
   if (isBody(body.boolval)) return body.boolval.boolval === true ? 'true' : 'false'
   return undefined
+}
+
+/** The text of a string constant, also under casts. A number is none: texts that differ in numbers alone are understood as one. */
+export function stringOf(node: unknown): string | undefined {
+  const found = tagged(node)
+  if (found?.kind === 'TypeCast') return stringOf(found.body.arg)
+  return found?.kind === 'A_Const' && isBody(found.body.sval) ? textOf(found.body.sval.sval) : undefined
 }
 
 /** Whether any node of this kind is inside. */
@@ -84,6 +96,6 @@ export function shape(tree: unknown): string {
   })
 }
 
-export function wrap<K extends string, B>(kind: K, body: B): Node {
+export function wrap(kind: string, body: object): Node {
   return { [kind]: body } as unknown as Node
 }

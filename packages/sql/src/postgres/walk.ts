@@ -24,7 +24,7 @@ export interface Outputs {
   readonly always: ReadonlySet<string>
 }
 
-export interface Prepared {
+interface Prepared {
   readonly name: string
   readonly effects: readonly Effect[]
   readonly text: string
