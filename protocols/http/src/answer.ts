@@ -7,11 +7,12 @@ import type { Ruling, Settled } from '@sallyport/core'
 import { maskBody, Masker, Unmaskable } from '@sallyport/masking'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
+import { refuseIn } from './grpc.js'
 import { forClient, without } from './headers.js'
 import { field, mediaType } from './message.js'
 import { watchModel } from './models.js'
 import type { ExchangeRecord } from './record.js'
-import { problemOf, problemOfDenial, Refused, refuse } from './refusal.js'
+import { problemOf, problemOfDenial, Refused } from './refusal.js'
 import { ClientSink } from './sink.js'
 import { inTurn, rewriteJson } from './stages.js'
 import type { Stage } from './stages.js'
@@ -121,6 +122,11 @@ export class Answering implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Controller, error: Error): void {
+    this.failed(error)
+  }
+
+  /** Also before anything was sent. */
+  failed(error: unknown): void {
     if (!this.#over) this.#fail(error)
   }
 
@@ -268,7 +274,7 @@ export class Answering implements Dispatcher.DispatchHandler {
     this.#end(`${problem.status} ${problem.detail}`)
     this.#controller?.abort(new Error(problem.code))
     this.#unpack?.destroy()
-    refuse(reply, problem, request.method === 'HEAD')
+    refuseIn(exchange.fields, reply, problem, request.method === 'HEAD')
   }
 
   #problem(error: unknown): ReturnType<typeof problemOf> {

@@ -6,11 +6,12 @@ import { Answering } from './answer.js'
 import type { Connection, Shared } from './connection.js'
 import { decide } from './deciding.js'
 import type { Decided, Deciding } from './deciding.js'
+import { isGrpc, refuseIn } from './grpc.js'
 import { basePath, forTarget, holdsToken } from './headers.js'
 import { fieldsOf } from './message.js'
 import type { Fields, Reply, Request } from './message.js'
 import { covered, ExchangeRecord } from './record.js'
-import { problemOf, problemOfDenial, refuse, render } from './refusal.js'
+import { problemOf, problemOfDenial, render } from './refusal.js'
 import type { Problem } from './refusal.js'
 import { drain, passedOn, readAhead } from './request-body.js'
 import type { Body } from './request-body.js'
@@ -39,8 +40,8 @@ export async function serveRequest(
   const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(request.url ?? '')
   const gone = new AbortController()
   reply.once('close', () => gone.abort())
+  const fields = fieldsOf(request)
   try {
-    const fields = fieldsOf(request)
     const { route, shown, place } = await admitted(request, fields, connection, shared, absolute)
     const done = place.begin()
     reply.once('close', done)
@@ -59,7 +60,7 @@ export async function serveRequest(
       connection.gate.log('error', 'bug: a request failed in an unexpected way', {
         stack: error instanceof Error ? error.stack : String(error),
       })
-    refuse(reply, problem, headOnly)
+    refuseIn(fields, reply, problem, headOnly)
     drain(request)
   }
 }
@@ -68,7 +69,8 @@ async function judged(exchange: Exchange, goOn: () => void): Promise<void> {
   const { request, fields, method, route, place } = exchange
   const { session } = place
   const { target } = session
-  const limit = session.mayRule ? (target.http?.readBodyBytes ?? 0) : 0
+  // A call of gRPC may go both ways for as long as it lasts: it cannot be read ahead.
+  const limit = session.mayRule && !isGrpc(fields) ? (target.http?.readBodyBytes ?? 0) : 0
   const body = await readAhead(request, fields, limit, goOn)
   const understood = understand(target, method, route.path, fields, body.seen)
   const decided = await decide(exchange, understood, body)
@@ -94,7 +96,7 @@ async function denied(exchange: Exchange, { statement, ruling, more }: Decided):
     place.session.outcome({ statement, rows: 0, bytes: body.length, durationMs: 0, error: `${problem.status} ${problem.detail}` })
     await place.session.settled()
   }
-  refuse(reply, problem, request.method === 'HEAD')
+  refuseIn(exchange.fields, reply, problem, request.method === 'HEAD')
   drain(request)
 }
 
@@ -126,6 +128,10 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
   if (exchange.gone.aborted) return answering.abandoned()
+  if (isGrpc(fields)) {
+    void place.http2.send({ method, path, headers, body: passedOn(request, whole === undefined ? body : { ...body, early: [whole] }, session, record) }, answering)
+    return await answering.done
+  }
   place.pool.dispatch(
     {
       method: method as 'GET',

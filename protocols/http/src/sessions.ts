@@ -6,6 +6,7 @@ import { Denied, secret } from '@sallyport/core'
 import type { ClientFacts, Gate, Session } from '@sallyport/core'
 import { StoredCredential } from './credential.js'
 import { Holding } from './holding.js'
+import { Http2Upstream } from './http2-upstream.js'
 import { maxExchanges, maxSessions, quietMs } from './limits.js'
 import type { Shown } from './routing.js'
 import { openPool } from './upstream.js'
@@ -15,6 +16,7 @@ export class Place {
   readonly session: Session
   readonly stored: StoredCredential
   readonly pool: Pool
+  readonly http2: Http2Upstream
   readonly held = new Holding()
   #next = 1
   #running = 0
@@ -26,12 +28,14 @@ export class Place {
     this.session = session
     this.stored = new StoredCredential(() => session.credential())
     this.pool = openPool(session, this.stored)
+    this.http2 = new Http2Upstream(session, this.stored)
     this.#end = (outcome) => {
       if (this.#over) return
       this.#over = true
       clearTimeout(this.#quiet)
       this.held.stop()
       this.pool.destroy().catch(() => {})
+      this.http2.close()
       onOver(this, outcome)
     }
     session.signal.addEventListener('abort', () => this.#end(this.#reason()), { once: true })

@@ -54,6 +54,7 @@ export function statementOf(id: number, understood: Understood): Statement {
 }
 
 function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path: string, query: string, method: string): BodyFacts {
+  if (body === 'unseen' && /^application\/grpc(?:[+;]|$)/i.test(type ?? '')) return { asked: [{ verb: 'call', operations: [path.slice(1)], tools: [] }], calls: [] }
   if (body === 'unseen') return unknownBody
   const inBody = body === 'absent' ? noBody : readBody(body, type, field(fields, 'content-encoding'), path)
   const asked = new URLSearchParams(query)
