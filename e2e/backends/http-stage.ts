@@ -10,6 +10,8 @@ export const storedKey = 'stored-key-planted-7731'
 export const plantedMail = 'ada.planted-4417@example.test'
 export const plantedCard = '4111 1111 1111 1111'
 
+type AskInit = Omit<RequestInit, 'headers'> & { readonly headers?: Readonly<Record<string, string>> }
+
 export interface HttpStage {
   readonly gateway: Gateway
   readonly backend: Backend
@@ -20,7 +22,7 @@ export interface HttpStage {
   /** curl as the robot, quiet, with the answer's head printed. */
   curl(...args: readonly string[]): Promise<RunResult>
   /** The plain client of Node, as the robot. */
-  ask(path: string, init?: RequestInit): Promise<Response>
+  ask(path: string, init?: AskInit): Promise<Response>
   close(): Promise<void>
 }
 

@@ -15,7 +15,12 @@ const method = (name: string, streams: boolean): ServiceDefinition[string] => ({
   responseSerialize: text.serialize,
   responseDeserialize: text.deserialize,
 })
-const service: ServiceDefinition = { find: method('Find', false), remove: method('Remove', false), fail: method('Fail', false), talk: method('Talk', true) }
+const service: ServiceDefinition = {
+  find: method('Find', false),
+  remove: method('Remove', false),
+  fail: method('Fail', false),
+  talk: method('Talk', true),
+}
 
 let stage: HttpStage
 const server = new Server()
@@ -23,22 +28,27 @@ const removed: string[] = []
 
 beforeAll(async () => {
   server.addService(service, {
-    find: (call: { request: string; metadata: Metadata }, done: (error: null, value: string) => void) => done(null, `${call.request} ${String(call.metadata.get('x-api-key')[0])}`),
+    find: (call: { request: string; metadata: Metadata }, done: (error: null, value: string) => void) =>
+      done(null, `${call.request} ${String(call.metadata.get('x-api-key')[0])}`),
     remove: (call: { request: string }, done: (error: null, value: string) => void) => {
       removed.push(call.request)
       done(null, 'removed')
     },
-    fail: (_call: object, done: (error: Partial<ServiceError>) => void) => done({ code: status.NOT_FOUND, details: 'no such order' }),
+    fail: (_call: object, done: (error: Partial<ServiceError>) => void) =>
+      done({ code: status.NOT_FOUND, details: 'no such order' }),
     talk: (call: ServerDuplexStream<string, string>) => {
       call.on('data', (word: string) => call.write(word.toUpperCase()))
       call.on('end', () => call.end())
     },
   })
   const port = await new Promise<number>((done, fail) =>
-    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => (error === null ? done(bound) : fail(error))),
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? done(bound) : fail(error),
+    ),
   )
   stage = await openHttpStage({
-    targets: () => `  - { name: orders, protocol: http, address: "http://127.0.0.1:${port}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
+    targets: () =>
+      `  - { name: orders, protocol: http, address: "http://127.0.0.1:${port}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
     rules: `[{ name: no-removing, what: { operations: ["*/Remove"] }, then: deny, reason: Orders are kept. }]`,
   })
 })
@@ -49,11 +59,14 @@ afterAll(async () => {
 })
 
 type Call = (request: string, metadata: Metadata, done: (error: ServiceError | null, value?: string) => void) => void
-type Calls = Client & Readonly<Record<'find' | 'remove' | 'fail', Call>> & { talk(metadata: Metadata): ClientDuplexStream<string, string> }
+type Calls = Client &
+  Readonly<Record<'find' | 'remove' | 'fail', Call>> & { talk(metadata: Metadata): ClientDuplexStream<string, string> }
 
 function open(): Calls {
   const Orders = makeGenericClientConstructor(service, 'Orders')
-  return new Orders(`127.0.0.1:${stage.port}`, credentials.createInsecure(), { 'grpc.default_authority': 'orders.gateway.test' }) as unknown as Calls
+  return new Orders(`127.0.0.1:${stage.port}`, credentials.createInsecure(), {
+    'grpc.default_authority': 'orders.gateway.test',
+  }) as unknown as Calls
 }
 
 const shown = (): Metadata => {
@@ -63,7 +76,9 @@ const shown = (): Metadata => {
 }
 
 const call = (client: Calls, name: 'find' | 'remove' | 'fail', metadata = shown()): Promise<string> =>
-  new Promise((done, fail) => client[name]('order 12', metadata, (error, value) => (error === null ? done(value ?? '') : fail(error))))
+  new Promise((done, fail) =>
+    client[name]('order 12', metadata, (error, value) => (error === null ? done(value ?? '') : fail(error))),
+  )
 
 it('calls reach the target with the stored credential', async () => {
   const client = open()
@@ -92,7 +107,10 @@ it('streams go both ways, word for word', async () => {
 
 it('a denied call is PERMISSION_DENIED and never arrives', async () => {
   const client = open()
-  await expect(call(client, 'remove')).rejects.toMatchObject({ code: status.PERMISSION_DENIED, details: expect.stringContaining('denied by rule no-removing: Orders are kept.') as string })
+  await expect(call(client, 'remove')).rejects.toMatchObject({
+    code: status.PERMISSION_DENIED,
+    details: expect.stringContaining('denied by rule no-removing: Orders are kept.') as string,
+  })
   await expect(call(client, 'find', new Metadata())).rejects.toMatchObject({ code: status.UNAUTHENTICATED })
   expect(removed).toEqual([])
   client.close()

@@ -35,10 +35,14 @@ function tools(): McpServer {
     called.push('delete_customer')
     return answer('deleted')
   })
-  loose.registerTool('send_mail', { description: 'Sends.', inputSchema: { to: z.string(), bcc: z.string().optional() } }, async ({ to }) => {
-    called.push('send_mail')
-    return answer(`sent to ${String(to)}`)
-  })
+  loose.registerTool(
+    'send_mail',
+    { description: 'Sends.', inputSchema: { to: z.string(), bcc: z.string().optional() } },
+    async ({ to }) => {
+      called.push('send_mail')
+      return answer(`sent to ${String(to)}`)
+    },
+  )
   return server
 }
 
@@ -90,7 +94,9 @@ afterAll(async () => {
 async function agent(target: string): Promise<Client> {
   const client = new Client({ name: 'robot', version: '1' })
   const url = new URL(`http://127.0.0.1:${stage.port}/${target}/mcp`)
-  await client.connect(new StreamableHTTPClientTransport(url, { requestInit: { headers: { authorization: `Bearer ${stage.token}` } } }) as Transport)
+  await client.connect(
+    new StreamableHTTPClientTransport(url, { requestInit: { headers: { authorization: `Bearer ${stage.token}` } } }) as Transport,
+  )
   return client
 }
 
@@ -108,7 +114,9 @@ describe.each(['tools', 'events'])('an MCP server that answers by %s', (target) 
   it('does not let the others be called, nor what a rule says of their arguments', async () => {
     const client = await agent(target)
     const before = called.length
-    await expect(client.callTool({ name: 'delete_customer', arguments: { id: 7 } })).rejects.toThrow(/denied by rule no-deleting: Customers are kept/)
+    await expect(client.callTool({ name: 'delete_customer', arguments: { id: 7 } })).rejects.toThrow(
+      /denied by rule no-deleting: Customers are kept/,
+    )
     await expect(client.callTool({ name: 'send_mail', arguments: { to: 'a', bcc: 'b' } })).rejects.toThrow(/denied by rule no-bcc/)
     expect(called.length).toBe(before)
     await client.callTool({ name: 'send_mail', arguments: { to: 'a' } })
@@ -122,7 +130,11 @@ it('cannot be told of a tool in two ways', async () => {
     fetch(`http://127.0.0.1:${stage.port}/tools/mcp`, {
       method: 'POST',
       body,
-      headers: { authorization: `Bearer ${stage.token}`, 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      headers: {
+        authorization: `Bearer ${stage.token}`,
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+      },
     })
   const bodies = [
     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"find_customer","name":"delete_customer","arguments":{"id":1}}}',

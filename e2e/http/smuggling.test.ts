@@ -33,8 +33,14 @@ const inner = (): string => `GET /crm/secret HTTP/1.1\r\nHost: gateway\r\nAuthor
 
 describe('framing that can be read in two ways', () => {
   const cases: readonly (readonly [string, () => string])[] = [
-    ['a length and a transfer coding', () => `${head('POST /crm/x HTTP/1.1', 'Content-Length: 6', 'Transfer-Encoding: chunked')}0\r\n\r\n${inner()}`],
-    ['a transfer coding and a length', () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked', 'Content-Length: 6')}0\r\n\r\n${inner()}`],
+    [
+      'a length and a transfer coding',
+      () => `${head('POST /crm/x HTTP/1.1', 'Content-Length: 6', 'Transfer-Encoding: chunked')}0\r\n\r\n${inner()}`,
+    ],
+    [
+      'a transfer coding and a length',
+      () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked', 'Content-Length: 6')}0\r\n\r\n${inner()}`,
+    ],
     ['two lengths that differ', () => `${head('POST /crm/x HTTP/1.1', 'Content-Length: 3', 'Content-Length: 5')}abcde`],
     ['two lengths that agree', () => `${head('POST /crm/x HTTP/1.1', 'Content-Length: 3', 'Content-Length: 3')}abc`],
     ['a list of lengths', () => `${head('POST /crm/x HTTP/1.1', 'Content-Length: 3, 3')}abc`],
@@ -52,9 +58,12 @@ describe('framing that can be read in two ways', () => {
     ['a chunk size with a sign', () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked')}+3\r\nabc\r\n0\r\n\r\n`],
     ['a chunk size with 0x', () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked')}0x3\r\nabc\r\n0\r\n\r\n`],
     ['a chunk longer than its size', () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked')}3\r\nabcdef\r\n0\r\n\r\n`],
-    ['a chunk size that overflows', () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked')}ffffffffffffffff1\r\nabc\r\n0\r\n\r\n`],
+    [
+      'a chunk size that overflows',
+      () => `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked')}ffffffffffffffff1\r\nabc\r\n0\r\n\r\n`,
+    ],
     ['lines that end with LF alone', () => `POST /crm/x HTTP/1.1\nHost: gateway\nContent-Length: 3\n\nabc`],
-    ['a CR inside a field', () => `${head('GET /crm/x HTTP/1.1', 'X-A: b\rContent-Length: 3')}`],
+    ['a CR inside a field', () => head('GET /crm/x HTTP/1.1', 'X-A: b\rContent-Length: 3')],
     ['a NUL inside a field', () => head('GET /crm/x HTTP/1.1', 'X-A: b\u0000c')],
     ['a folded field', () => head('GET /crm/x HTTP/1.1', 'X-A: b\r\n c: d')],
     ['a field without a name', () => head('GET /crm/x HTTP/1.1', ': b')],
@@ -96,7 +105,9 @@ describe('what is well formed', () => {
   })
 
   it('chunks with extensions and trailers reach the backend as one body', async () => {
-    const said = await raw(`${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked', 'Connection: close')}3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n`)
+    const said = await raw(
+      `${head('POST /crm/x HTTP/1.1', 'Transfer-Encoding: chunked', 'Connection: close')}3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: 1\r\n\r\n`,
+    )
     expect(statuses(said)).toEqual(['200'])
     expect(stage.backend.asked.at(-1)?.body.toString()).toBe('abcde')
   })

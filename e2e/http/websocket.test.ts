@@ -23,7 +23,8 @@ beforeAll(async () => {
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   stage = await openHttpStage({
-    targets: () => `  - { name: live, protocol: http, address: "${url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
+    targets: () =>
+      `  - { name: live, protocol: http, address: "${url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
     rules: `
   - { name: no-orders, what: { paths: ["/live"], fields: [order] }, then: deny, reason: Not here. }
   - { name: closed, what: { paths: ["/closed"] }, then: deny }
@@ -39,12 +40,14 @@ afterAll(async () => {
 
 interface Opened {
   readonly socket: WebSocket
-  next(): Promise<string>
+  readonly next: () => Promise<string>
   readonly closed: Promise<number>
 }
 
 function open(path: string, protocols: readonly string[] = [], token = stage.token): Promise<Opened> {
-  const socket = new WebSocket(`ws://127.0.0.1:${stage.port}${path}`, [...protocols], { headers: { authorization: `Bearer ${token}` } })
+  const socket = new WebSocket(`ws://127.0.0.1:${stage.port}${path}`, [...protocols], {
+    headers: { authorization: `Bearer ${token}` },
+  })
   const messages: string[] = []
   const waiting: ((text: string) => void)[] = []
   socket.on('message', (data) => {
@@ -65,7 +68,7 @@ function open(path: string, protocols: readonly string[] = [], token = stage.tok
 }
 
 describe('a WebSocket', () => {
-  it('is relayed both ways, with the stored credential and the target\'s choice of subprotocol', async () => {
+  it("is relayed both ways, with the stored credential and the target's choice of subprotocol", async () => {
     const { socket, next, closed } = await open('/live/live', ['v1', 'v2'])
     expect(socket.protocol).toBe('v2')
     expect(await next()).toBe(`hello ${storedKey} undefined`)

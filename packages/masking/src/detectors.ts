@@ -33,8 +33,8 @@ export function replaceFound(text: string, name: DetectorName, replace: (found: 
 function isCard(found: string): boolean {
   const digits = found.replaceAll(/\D/g, '')
   if (digits.length < 13 || digits.length > 19 || /^(\d)\1+$/.test(digits)) return false
-  const sum = [...digits].reverse().reduce((total, digit, index) => {
-    const doubled = Number(digit) * (index % 2 === 0 ? 1 : 2)
+  const sum = digits.split('').reduceRight((total, digit, index) => {
+    const doubled = Number(digit) * ((digits.length - index) % 2 === 1 ? 1 : 2)
     return total + (doubled > 9 ? doubled - 9 : doubled)
   }, 0)
   return sum % 10 === 0

@@ -61,12 +61,22 @@ describe('JSON by field', () => {
     expect(text).not.toContain('ann@')
   })
 
-  it.each(['{"a":1', '{"a" 1}', '{a:1}', '[1,]', '{"a":1,}', '{"a":01}', 'nul', '[1}', '{"a":1}x', '', '{"a":"\n"}', '{"a":1}{"a":1}'])(
-    'is not let through where it is malformed: %j',
-    (text) => {
-      expect(() => masked(text, json, masker(mask('b')))).toThrow(Unmaskable)
-    },
-  )
+  it.each([
+    '{"a":1',
+    '{"a" 1}',
+    '{a:1}',
+    '[1,]',
+    '{"a":1,}',
+    '{"a":01}',
+    'nul',
+    '[1}',
+    '{"a":1}x',
+    '',
+    '{"a":"\n"}',
+    '{"a":1}{"a":1}',
+  ])('is not let through where it is malformed: %j', (text) => {
+    expect(() => masked(text, json, masker(mask('b')))).toThrow(Unmaskable)
+  })
 
   it('is not let through where it is nested without end', () => {
     expect(() => masked('['.repeat(10_000), json, masker(mask('b')))).toThrow(Unmaskable)
@@ -99,7 +109,14 @@ describe('detectors', () => {
   })
 
   it('take linear time on hostile text', () => {
-    const hostile = ['a@'.repeat(50_000), '1 '.repeat(50_000), '('.repeat(100_000), 'A1'.repeat(50_000), 'eyJ'.repeat(30_000), '-'.repeat(100_000)]
+    const hostile = [
+      'a@'.repeat(50_000),
+      '1 '.repeat(50_000),
+      '('.repeat(100_000),
+      'A1'.repeat(50_000),
+      'eyJ'.repeat(30_000),
+      '-'.repeat(100_000),
+    ]
     const all = masker(...['email', 'card', 'iban', 'ssn', 'phone', 'secret'].map((name) => mask(`@${name}`)))
     const began = performance.now()
     for (const text of hostile) masked(JSON.stringify(text), json, all)
@@ -153,9 +170,12 @@ describe('CSV', () => {
 })
 
 describe('what has no mask', () => {
-  it.each(['application/octet-stream', 'text/html', 'application/pdf', 'application/json; charset=utf-16', 'image/png', ''])('%s', (type) => {
-    expect(maskBody(masker(mask('email')), type)).toBeUndefined()
-  })
+  it.each(['application/octet-stream', 'text/html', 'application/pdf', 'application/json; charset=utf-16', 'image/png', ''])(
+    '%s',
+    (type) => {
+      expect(maskBody(masker(mask('email')), type)).toBeUndefined()
+    },
+  )
 })
 
 describe('repeated keys', () => {

@@ -39,6 +39,6 @@ function digest(value: string, salt: string): string {
 function partial(value: string): string {
   const at = value.indexOf('@')
   if (/^[^@\s]+@[A-Za-z0-9.-]+$/.test(value)) return `${at > 1 ? value.slice(0, 1) : ''}***${value.slice(at)}`
-  const characters = [...value]
+  const characters = Array.from(value)
   return characters.map((character, index) => (index >= 4 && index >= characters.length - 4 ? character : '*')).join('')
 }

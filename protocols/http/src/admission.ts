@@ -29,7 +29,8 @@ export async function admitted(
   if (shown === undefined) {
     throw new Refused(unauthenticated('show an access token: Authorization: Bearer TOKEN, or Sallyport-Token', asProxy))
   }
-  if (holdsToken(route.path, shown.token)) throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
+  if (holdsToken(route.path, shown.token))
+    throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
   return { route, shown, place: await shared.sessions.enter(shown, route.target, connection.facts, connection.gate) }
 }
 
@@ -45,7 +46,8 @@ function refuseSmuggled(fields: Fields): void {
   if (lengths.length > 1 || (lengths[0] !== undefined && !/^\d{1,15}$/.test(lengths[0]))) {
     throw closing('bad-length', 'the request has no single length', 400)
   }
-  if (codings.length > 0 && lengths.length > 0) throw closing('two-lengths', 'the request has both a length and a transfer coding', 400)
+  if (codings.length > 0 && lengths.length > 0)
+    throw closing('two-lengths', 'the request has both a length and a transfer coding', 400)
   if (codings.length > 1 || (codings[0] !== undefined && codings[0].trim().toLowerCase() !== 'chunked')) {
     throw closing('bad-coding', 'chunked is the only transfer coding that is taken', 501)
   }

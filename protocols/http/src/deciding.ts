@@ -104,4 +104,3 @@ function writtenBack(statement: Statement, understood: Understood, body: Body): 
   const held = holdsStandIn(body.seen.toString('latin1')) || holdsStandIn(statement.text)
   return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
 }
-

@@ -8,7 +8,7 @@ import { decide } from './deciding.js'
 import type { Decided, Deciding } from './deciding.js'
 import { isGrpc, refuseIn } from './grpc.js'
 import { basePath, forTarget, holdsToken } from './headers.js'
-import { fieldsOf } from './message.js'
+import { field, fieldsOf } from './message.js'
 import type { Fields, Reply, Request } from './message.js'
 import { covered, ExchangeRecord } from './record.js'
 import { problemOf, problemOfDenial, render } from './refusal.js'
@@ -16,6 +16,7 @@ import type { Problem } from './refusal.js'
 import { drain, passedOn, readAhead } from './request-body.js'
 import type { Body } from './request-body.js'
 import type { Shown } from './routing.js'
+import type { Place } from './sessions.js'
 import { understand } from './understand.js'
 import type { Understood } from './understand.js'
 
@@ -65,12 +66,18 @@ export async function serveRequest(
   }
 }
 
+/** Whether the body is looked into: for rules, for the record where it is JSON, and for a signature over it. */
+async function readsAhead(fields: Fields, { session, stored }: Place): Promise<boolean> {
+  // A call of gRPC may go both ways for as long as it lasts: it cannot be read ahead.
+  if (isGrpc(fields)) return false
+  return session.mayRule || /json/i.test(field(fields, 'content-type') ?? '') || (await stored.current()).kind === 'aws'
+}
+
 async function judged(exchange: Exchange, goOn: () => void): Promise<void> {
   const { request, fields, method, route, place } = exchange
   const { session } = place
   const { target } = session
-  // A call of gRPC may go both ways for as long as it lasts: it cannot be read ahead.
-  const limit = session.mayRule && !isGrpc(fields) ? (target.http?.readBodyBytes ?? 0) : 0
+  const limit = (await readsAhead(fields, place)) ? (target.http?.readBodyBytes ?? 0) : 0
   const body = await readAhead(request, fields, limit, goOn)
   const understood = understand(target, method, route.path, fields, body.seen)
   const decided = await decide(exchange, understood, body)
@@ -124,12 +131,17 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
     record.body('client', whole)
     record.ended('client')
   }
-  const headers = await stored.applied({ method, path, host: address.host, headers: answering.asking(own), body: whole, streamed })
+  const outgoing = { method, path, host: address.host, headers: answering.asking(own), body: whole, streamed }
+  const headers = await stored.applied(outgoing).catch((error: unknown) => answering.failed(error))
+  if (headers === undefined) return
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
   if (exchange.gone.aborted) return answering.abandoned()
   if (isGrpc(fields)) {
-    void place.http2.send({ method, path, headers, body: passedOn(request, whole === undefined ? body : { ...body, early: [whole] }, session, record) }, answering)
+    void place.http2.send(
+      { method, path, headers, body: passedOn(request, whole === undefined ? body : { ...body, early: [whole] }, session, record) },
+      answering,
+    )
     return await answering.done
   }
   place.pool.dispatch(

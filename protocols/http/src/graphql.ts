@@ -1,6 +1,6 @@
 // GraphQL: which root fields are asked for and which fields below them, fragments followed.
 
-import { parse } from 'graphql'
+import { Kind, parse } from 'graphql'
 import type { DocumentNode, FragmentDefinitionNode, OperationDefinitionNode, SelectionSetNode } from 'graphql'
 
 export interface GraphqlRequest {
@@ -26,7 +26,7 @@ export function readGraphql(query: string, operationName: string | undefined): G
   } catch {
     return undefined
   }
-  const operations = document.definitions.filter((node): node is OperationDefinitionNode => node.kind === 'OperationDefinition')
+  const operations = document.definitions.filter((node): node is OperationDefinitionNode => node.kind === Kind.OPERATION_DEFINITION)
   const named =
     operationName === undefined || operationName === ''
       ? operations
@@ -35,7 +35,7 @@ export function readGraphql(query: string, operationName: string | undefined): G
   if (operation === undefined || another !== undefined) return undefined
   const fragments = new Map(
     document.definitions
-      .filter((node): node is FragmentDefinitionNode => node.kind === 'FragmentDefinition')
+      .filter((node): node is FragmentDefinitionNode => node.kind === Kind.FRAGMENT_DEFINITION)
       .map((node) => [node.name.value, node]),
   )
   try {
@@ -72,7 +72,7 @@ class Selections {
     for (const selection of set.selections) {
       this.#seen += 1
       if (this.#seen > maxSelections) throw new TooMuch()
-      if (selection.kind === 'Field') {
+      if (selection.kind === Kind.FIELD) {
         const name = selection.name.value
         const here = path === '' ? name : `${path}.${name}`
         if (selection.alias !== undefined && selection.alias.value !== name) this.renamed = here
@@ -81,7 +81,7 @@ class Selections {
         continue
       }
       const inner =
-        selection.kind === 'InlineFragment' ? selection.selectionSet : this.#fragments.get(selection.name.value)?.selectionSet
+        selection.kind === Kind.INLINE_FRAGMENT ? selection.selectionSet : this.#fragments.get(selection.name.value)?.selectionSet
       if (inner === undefined) throw new TooMuch()
       this.#walk(inner, path, depth + 1, found)
     }

@@ -20,6 +20,6 @@ export function refuseIn(fields: Fields, reply: Reply, problem: Problem, headOnl
   const message = typeof hint === 'string' ? `${problem.detail} ${hint}` : problem.detail
   const status = String(statusOf[problem.status] ?? 7)
   reply.writeHead(200, { 'content-type': 'application/grpc' })
-  reply.addTrailers({ 'grpc-status': status, 'grpc-message': encodeURIComponent(message) })
+  reply.addTrailers({ 'grpc-status': status, 'grpc-message': message.replaceAll(/%|[^ -~]+/g, encodeURIComponent) })
   reply.end()
 }

@@ -51,7 +51,12 @@ export class Http2Upstream {
 
   #fields({ method, path, headers }: Http2Request): Record<string, string | string[]> {
     const { host, protocol } = new URL(this.#session.target.address)
-    const fields: Record<string, string | string[]> = { ':method': method, ':path': path, ':scheme': protocol.slice(0, -1), ':authority': host }
+    const fields: Record<string, string | string[]> = {
+      ':method': method,
+      ':path': path,
+      ':scheme': protocol.slice(0, -1),
+      ':authority': host,
+    }
     for (let index = 0; index + 1 < headers.length; index += 2) {
       const name = headers[index] as string
       const known = fields[name]
@@ -108,7 +113,9 @@ function listen(stream: ClientHttp2Stream, answering: Answering): void {
   }
   answering.onRequestStart(controller)
   stream.on('response', (fields) => {
-    const said = Object.entries(fields).flatMap(([name, value]) => (name.startsWith(':') ? [] : [value].flat().map((each) => [name, String(each)] as const)))
+    const said = Object.entries(fields).flatMap(([name, value]) =>
+      name.startsWith(':') ? [] : [value].flat().map((each) => [name, String(each)] as const),
+    )
     // An answer of trailers alone has its status among its fields; with a body of no bytes it means the same.
     trailers = Object.fromEntries(said.filter(([name]) => ofTheEnd.has(name)))
     controller.rawHeaders = said
@@ -118,12 +125,15 @@ function listen(stream: ClientHttp2Stream, answering: Answering): void {
   })
   stream.on('data', (chunk: Buffer) => answering.onResponseData(controller, chunk))
   stream.on('trailers', (fields) => {
-    trailers = Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (name.startsWith(':') ? [] : [[name, String(value)]])))
+    trailers = Object.fromEntries(
+      Object.entries(fields).flatMap(([name, value]) => (name.startsWith(':') ? [] : [[name, String(value)]])),
+    )
   })
   stream.on('end', () => answering.onResponseEnd(controller, trailers))
   stream.on('error', (error) => answering.onResponseError(controller, error))
   stream.on('close', () => {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) answering.onResponseError(controller, new Error(`reset with ${stream.rstCode ?? 0}`))
+    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
+      answering.onResponseError(controller, new Error(`reset with ${stream.rstCode ?? 0}`))
   })
 }
 

@@ -100,7 +100,7 @@ class AnswerReader {
     for (const [index, block] of listOf(message['content']).entries()) {
       if (block['type'] === 'tool_use') this.#call(`a${index}`, block['id'], block['name'], JSON.stringify(block['input'] ?? {}))
     }
-    const key = `a${String(json['index'])}`
+    const key = `a${numbered(json['index'])}`
     if (json['type'] === 'content_block_start' && isJson(json['content_block']) && json['content_block']['type'] === 'tool_use') {
       this.#call(key, json['content_block']['id'], json['content_block']['name'], '')
     }
@@ -117,7 +117,7 @@ class AnswerReader {
       for (const [index, call] of listOf(said['tool_calls']).entries()) {
         const made = isJson(call['function']) ? call['function'] : {}
         this.#call(
-          `c${String(choice['index'])}.${String(call['index'] ?? index)}`,
+          `c${numbered(choice['index'])}.${numbered(call['index'] ?? index)}`,
           call['id'],
           made['name'],
           typeof made['arguments'] === 'string' ? made['arguments'] : '',
@@ -130,7 +130,7 @@ class AnswerReader {
     const added = json['type'] === 'response.output_item.done' && isJson(json['item']) ? [json['item']] : []
     for (const item of [...listOf(message['output']), ...added]) {
       if (item['type'] !== 'function_call') continue
-      const key = `r${String(item['call_id'])}`
+      const key = `r${idOf(item['call_id'])}`
       if (!this.#calls.has(key))
         this.#call(key, item['call_id'], item['name'], typeof item['arguments'] === 'string' ? item['arguments'] : '')
     }
@@ -155,3 +155,6 @@ function isJson(value: unknown): value is Json {
 function listOf(value: unknown): readonly Json[] {
   return Array.isArray(value) ? (value as readonly unknown[]).filter(isJson) : []
 }
+
+const numbered = (value: unknown): string => (typeof value === 'number' ? String(value) : '')
+const idOf = (value: unknown): string => (typeof value === 'string' ? value : '')

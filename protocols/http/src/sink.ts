@@ -20,7 +20,7 @@ export class ClientSink {
 
   head(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
     this.#record.response(status, headers)
-    this.#then(() => {
+    void this.#then(() => {
       if (!this.#reply.destroyed) this.#reply.writeHead(status, headers)
     })
   }

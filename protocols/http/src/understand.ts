@@ -23,7 +23,7 @@ export interface Understood {
 /** `absent`: there is none. `unseen`: it is not read before it goes on. */
 export type SeenBody = Buffer | 'absent' | 'unseen'
 
-const reading = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
+const readingMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
 
 /** Effects of requests without a body, so that a verdict is remembered with them. */
 const remembered = new Remembered<string, readonly Effect[]>({ entries: 5_000, weight: 8 * 1024 * 1024 })
@@ -54,7 +54,8 @@ export function statementOf(id: number, understood: Understood): Statement {
 }
 
 function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path: string, query: string, method: string): BodyFacts {
-  if (body === 'unseen' && /^application\/grpc(?:[+;]|$)/i.test(type ?? '')) return { asked: [{ verb: 'call', operations: [path.slice(1)], tools: [] }], calls: [] }
+  if (body === 'unseen' && /^application\/grpc(?:[+;]|$)/i.test(type ?? ''))
+    return { asked: [{ verb: 'call', operations: [path.slice(1)], tools: [] }], calls: [] }
   if (body === 'unseen') return unknownBody
   const inBody = body === 'absent' ? noBody : readBody(body, type, field(fields, 'content-encoding'), path)
   const asked = new URLSearchParams(query)
@@ -100,7 +101,7 @@ function effectOf(target: Target, method: string, path: string, asked: Asked): E
   const named = operationsOf(target, method, path)
   const operations = asked.operations === undefined ? undefined : [...asked.operations, ...(named ?? [])]
   return {
-    access: asked.access ?? (reading.has(method) ? 'read' : 'write'),
+    access: asked.access ?? (readingMethods.has(method) ? 'read' : 'write'),
     verb: asked.verb ?? method.toLowerCase(),
     object: path,
     request: {

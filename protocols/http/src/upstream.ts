@@ -44,7 +44,12 @@ export async function connectTo(
   const credential = await stored.current()
   const certificate = credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.privateKey.reveal() } : {}
   const deadline = AbortSignal.any([session.signal, AbortSignal.timeout(tlsWithinMs)])
-  return offerTls(stream, session.target.name, { ...tlsOptions(session.target, host), ...certificate, ALPNProtocols: [...protocols] }, deadline)
+  return offerTls(
+    stream,
+    session.target.name,
+    { ...tlsOptions(session.target, host), ...certificate, ALPNProtocols: [...protocols] },
+    deadline,
+  )
 }
 
 function tlsOptions(target: Target, host: string): ConnectionOptions {

@@ -40,7 +40,9 @@ export class Relayed {
     client.on('close', (code, reason) => this.#end(upstream, code, reason))
     upstream.on('close', (code, reason) => this.#end(client, code, reason))
     for (const socket of [client, upstream]) socket.on('error', () => this.#cut(internalError, 'the connection broke'))
-    exchange.place.session.signal.addEventListener('abort', () => this.#cut(policyViolation, 'the session was ended'), { once: true })
+    exchange.place.session.signal.addEventListener('abort', () => this.#cut(policyViolation, 'the session was ended'), {
+      once: true,
+    })
     client.resume()
     upstream.resume()
   }
@@ -51,7 +53,9 @@ export class Relayed {
     client.pause()
     this.#turn = this.#turn
       .then(() => this.#judge(message, binary))
-      .catch((error: unknown) => this.#cut(internalError, isKnownError(error) ? error.message : 'the gateway met a fault of its own'))
+      .catch((error: unknown) =>
+        this.#cut(internalError, isKnownError(error) ? error.message : 'the gateway met a fault of its own'),
+      )
       .then(() => this.#resume(client))
   }
 
@@ -73,12 +77,18 @@ export class Relayed {
     const path = exchange.route.path.split('?', 1)[0] ?? ''
     const facts = binary ? unknownBody : readBody(message, 'application/json', undefined, path)
     const shown = binary ? `(binary, ${message.length} bytes)` : message.toString('utf8').slice(0, 4_000)
-    const understood: Understood = { effects: effectsOf(target, ['GET'], exchange.route.path, facts, false), facts, text: `WebSocket ${path}\n${shown}`, parameters: [] }
+    const understood: Understood = {
+      effects: effectsOf(target, ['GET'], exchange.route.path, facts, false),
+      facts,
+      text: `WebSocket ${path}\n${shown}`,
+      parameters: [],
+    }
     const began = performance.now()
     const { statement, ruling } = await decide(exchange, understood, { seen: message, early: [] })
     const outcome = { statement, rows: 0, bytes: 0, durationMs: performance.now() - began }
     exchange.place.session.outcome(ruling.kind === 'deny' ? { ...outcome, error: ruling.reason } : outcome)
-    if (ruling.kind === 'mask') return { kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason: 'messages of a WebSocket are not masked' }
+    if (ruling.kind === 'mask')
+      return { kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason: 'messages of a WebSocket are not masked' }
     return ruling.kind === 'deny' ? ruling : undefined
   }
 
@@ -129,7 +139,14 @@ export class Relayed {
 
   #cut(code: number, reason: string): void {
     const { client, upstream } = this.#parts
-    if (client.readyState === client.OPEN) client.close(code, Buffer.from(reason).subarray(0, 120).toString('utf8').replace(/\u{fffd}$/u, ''))
+    if (client.readyState === client.OPEN)
+      client.close(
+        code,
+        Buffer.from(reason)
+          .subarray(0, 120)
+          .toString('utf8')
+          .replace(/\u{fffd}$/u, ''),
+      )
     upstream.terminate()
     this.#finish(reason)
     setTimeout(() => client.terminate(), 1_000).unref()

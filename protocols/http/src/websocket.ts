@@ -22,11 +22,23 @@ import { Relayed } from './websocket-relay.js'
 
 const handshakeWithinMs = 15_000
 /** Fields of the handshake that are each end's own. */
-const ofTheHandshake = new Set(['sec-websocket-key', 'sec-websocket-version', 'sec-websocket-extensions', 'sec-websocket-protocol', 'host'])
+const ofTheHandshake = new Set([
+  'sec-websocket-key',
+  'sec-websocket-version',
+  'sec-websocket-extensions',
+  'sec-websocket-protocol',
+  'host',
+])
 
 const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false })
 
-export async function serveUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer, connection: Connection, shared: Shared): Promise<void> {
+export async function serveUpgrade(
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  connection: Connection,
+  shared: Shared,
+): Promise<void> {
   const gone = new AbortController()
   socket.on('error', () => {})
   socket.once('close', () => gone.abort())
@@ -40,17 +52,28 @@ export async function serveUpgrade(request: IncomingMessage, socket: Duplex, hea
     const understood = understand(place.session.target, 'GET', route.path, fields, 'absent')
     const { statement, ruling } = await decide(exchange, understood, { seen: 'absent', early: [] })
     if (ruling.kind === 'deny') return answer(socket, problemOfDenial(ruling, place.session.id, statement))
-    if (ruling.kind === 'mask') throw badRequest('not-maskable', 'a mask applies here, and messages of a WebSocket are not masked', 403)
+    if (ruling.kind === 'mask')
+      throw badRequest('not-maskable', 'a mask applies here, and messages of a WebSocket are not masked', 403)
     const record = new ExchangeRecord(place.session, statement)
-    record.request('GET', route.path, fields.filter(([name]) => !shown.carriers.includes(name)))
+    record.request(
+      'GET',
+      route.path,
+      fields.filter(([name]) => !shown.carriers.includes(name)),
+    )
     await place.session.settled()
     const upstream = await open(exchange, connection)
     const client = await accept(request, socket, head, upstream)
-    record.response(101, { upgrade: 'websocket', ...(upstream.protocol === '' ? {} : { 'sec-websocket-protocol': upstream.protocol }) })
+    record.response(101, {
+      upgrade: 'websocket',
+      ...(upstream.protocol === '' ? {} : { 'sec-websocket-protocol': upstream.protocol }),
+    })
     new Relayed({ client, upstream, exchange, statement }).start()
   } catch (error) {
     const problem = problemOf(error, false)
-    if (problem.status === 500) connection.gate.log('error', 'bug: an upgrade failed in an unexpected way', { stack: error instanceof Error ? error.stack : String(error) })
+    if (problem.status === 500)
+      connection.gate.log('error', 'bug: an upgrade failed in an unexpected way', {
+        stack: error instanceof Error ? error.stack : String(error),
+      })
     answer(socket, problem)
   }
 }
@@ -66,7 +89,9 @@ async function open({ fields, route, shown, place }: Asked, connection: Connecti
   const own = without(forTarget(fields, route, { shown, host }, session.target), ofTheHandshake)
   const flat = await stored.applied({ method: 'GET', path, host: address.host, headers: own, body: undefined, streamed: false })
   const headers = Object.fromEntries(flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? '']] : [])))
-  const protocols = fields.filter(([name]) => name === 'sec-websocket-protocol').flatMap(([, value]) => value.split(',').map((each) => each.trim()))
+  const protocols = fields
+    .filter(([name]) => name === 'sec-websocket-protocol')
+    .flatMap(([, value]) => value.split(',').map((each) => each.trim()))
   const stream = await connectTo(session, stored)
   const socket = new WebSocket(`ws://${address.host}${path}`, protocols, {
     headers,
