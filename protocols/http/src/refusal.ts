@@ -1,5 +1,6 @@
 // What a refusal looks like: RFC 9457 problem details, in words a person or a model can act on.
 
+import { constants } from 'node:http2'
 import { isKnownError, wordDenial } from '@sallyport/core'
 import type { Denial } from '@sallyport/core'
 import type { Reply } from './message.js'
@@ -105,7 +106,8 @@ export function render(problem: Problem): Rendered {
 /** Answers with the problem, or cuts the connection where an answer has begun already. */
 export function refuse(reply: Reply, problem: Problem, headOnly: boolean): void {
   if (reply.headersSent) {
-    reply.stream === undefined || reply.stream === null ? reply.socket?.destroy() : reply.stream.close()
+    if (reply.stream === undefined || reply.stream === null) reply.socket?.destroy()
+    else reply.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     return
   }
   const { headers, body } = render(problem)
