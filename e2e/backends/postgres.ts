@@ -187,7 +187,7 @@ async function stop(child: ChildProcess, directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
 }
 
-export function superuserClient(facts: { readonly host: string; readonly port: number }, database: string): Client {
+function superuserClient(facts: { readonly host: string; readonly port: number }, database: string): Client {
   const client = new Client({ host: facts.host, port: facts.port, user: users.superuser, database })
   client.on('error', () => undefined) // the server is stopped under it at the end
   return client

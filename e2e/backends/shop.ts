@@ -52,7 +52,7 @@ export function targetYaml(
 `
 }
 
-export const rulesOfTheShop = `
+const rulesOfTheShop = `
   - name: no-schema-changes
     who: { kind: agent }
     where: { targets: [shop, root] }

@@ -26,7 +26,7 @@ interface LogLine {
 const statementMessage = /^(?:statement|execute [^:]*): ([\s\S]*)$/
 
 /** Every statement run in a database so far, in the order the server wrote them. */
-export function loggedStatements(facts: PostgresFacts, database: string): readonly LoggedStatement[] {
+function loggedStatements(facts: PostgresFacts, database: string): readonly LoggedStatement[] {
   const file = join(facts.directory, 'data', 'log', 'server.json')
   if (!existsSync(file)) return []
   const found: LoggedStatement[] = []

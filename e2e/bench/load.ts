@@ -24,7 +24,7 @@ export interface Measure {
 const clockTicks = 100 // USER_HZ, fixed on Linux
 
 /** User and system time of a process and all its threads, in seconds; 0 where the kernel does not tell. */
-export function cpuSeconds(pid: number | undefined): number {
+function cpuSeconds(pid: number | undefined): number {
   if (pid === undefined || process.platform !== 'linux') return 0
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const after = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -71,7 +71,7 @@ function percentile(sorted: Float64Array, share: number): number {
   return (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) / 1000
 }
 
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2

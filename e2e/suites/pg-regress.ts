@@ -92,6 +92,9 @@ async function runSuite(way: Way, directory: string): Promise<Run> {
   return { results: join(output, 'results'), ok: words('ok'), differing: words('FAILED'), seconds: (Date.now() - began) / 1000 }
 }
 
+/** Refused whatever the rules say, so a test that begins with one of them goes on differently. */
+const refusals = /^\+ERROR: {2}denied: (?:standard_conforming_strings must stay on|FunctionCall messages)/m
+
 /** Tests whose output is not the same both ways, with what differs. */
 async function compare(direct: Run, through: Run): Promise<ReadonlyMap<string, string>> {
   const found = new Map<string, string>()
@@ -113,12 +116,15 @@ function report(source: RegressSource, direct: Run, through: Run, differences: R
     console.log(
       `${name}: ${one.ok.length} as expected, ${one.differing.length} not (${one.differing.join(' ')}), ${one.seconds.toFixed(0)} s`,
     )
+  const refused = [...differences].filter(([, difference]) => refusals.test(difference)).map(([name]) => name)
+  const others = differences.size - refused.length
   const same = direct.ok.length + direct.differing.length - differences.size
   console.log(
     `PostgreSQL ${source.version}: outputs through the gateway that differ from direct: ${[...differences.keys()].join(' ') || 'none'}`,
   )
-  console.log(`pg_regress: ${same} passed, ${differences.size} failed`)
-  if (differences.size > 0 || same <= 0) process.exitCode = 1
+  console.log(`of these begin with something the gateway refuses on purpose: ${refused.join(' ') || 'none'}`)
+  console.log(`pg_regress: ${same} passed, ${others} failed, ${refused.length} skipped`)
+  if (others > 0 || same <= 0) process.exitCode = 1
 }
 
 async function throughGateway(directory: string): Promise<Run> {

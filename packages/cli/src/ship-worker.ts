@@ -13,7 +13,7 @@ interface WorkerStart {
 }
 
 /** A batch is 4 MiB of frames and its rows; what is young there dies young. */
-const heap = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 }
+const heap = { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 1 }
 
 /** For `openRecorder({ startShipper })`. `entry` is this module where it was built; tests that run from the sources name it. */
 export function shipWorker(connection: StoreConnection, entry: URL = new URL('./ship-worker.js', import.meta.url)): StartShipper {

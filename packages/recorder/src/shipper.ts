@@ -38,8 +38,8 @@ export interface ShipperPort {
   onOrder(listener: (order: ShipperOrder) => void): void
 }
 
-/** Raw frames of one transaction: some sixteen blocks, which takes Postgres a few tens of milliseconds. */
-const BATCH_BYTES = 4 * 1024 * 1024
+/** Raw frames of one transaction: some four blocks, which takes Postgres a few tens of milliseconds. */
+const BATCH_BYTES = 1024 * 1024
 /** At most a third of the time at work: for each unit of work, two of rest. */
 const REST_SHARE = 2
 /** Rest between small batches, so that many statements share a transaction. */

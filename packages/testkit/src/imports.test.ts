@@ -71,7 +71,7 @@ describe('the import table', () => {
   })
 
   it('keeps sockets, promises, clocks and random numbers out of every Wire', () => {
-    for (const file of ['wire', 'replies', 'responses', 'names'].map((name) =>
+    for (const file of ['wire', 'requests', 'replies', 'responses', 'names'].map((name) =>
       join(root, 'protocols/postgres/src', `${name}.ts`),
     )) {
       expect(readFileSync(file, 'utf8')).not.toMatch(

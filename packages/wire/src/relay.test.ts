@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream'
 import type { Duplex } from 'node:stream'
-import { Malformed } from '@sallyport/core'
+import { Malformed, Unreachable } from '@sallyport/core'
 import type { Session, Side } from '@sallyport/core'
 import { describe, expect, it } from 'vitest'
 import { relay } from './relay.js'
@@ -77,6 +77,7 @@ function scene(
     cancel: () => Promise.resolve(),
     outcome: () => {},
     clientGone: () => (gone = true),
+    upstreamGone: () => new Unreachable('target-gone', 'it went away'),
     wordError: (error) => Buffer.from(`fatal ${(error as Error).message}`),
     idleMs: options.idleMs ?? 0,
     idleError: () => new Malformed('client', 'idle-limit', 'idle'),
@@ -152,6 +153,20 @@ describe('the relay', () => {
     expect((await done).outcome).toBe('recording-failed')
     await soon()
     expect(events).not.toContain('upstream got a')
+  })
+
+  it('tells the client that the target went away, after what the target had said', async () => {
+    const { upstream, done, events } = scene()
+    upstream.write('rows')
+    upstream.end()
+    expect((await done).outcome).toBe('target-gone')
+    await soon()
+    expect(events).toEqual([
+      'record upstream rows',
+      'client got rows',
+      'record upstream fatal it went away',
+      'client got fatal it went away',
+    ])
   })
 
   it('ends an idle session', async () => {

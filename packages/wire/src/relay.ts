@@ -10,6 +10,8 @@ import type { StatementEnd, Step, Wire } from './steps.js'
 const heldLimitBytes = 256 * 1024
 /** Up to this size pieces are joined into one write: cheaper than a writev of many small ones. */
 const joinLimitBytes = 64 * 1024
+/** An upstream that hung up while its last bytes were being made durable is looked at again after this. */
+const settlingPollMs = 10
 /** How long the last bytes may take to leave before the socket is destroyed. */
 const lingerMs = 2_000
 
@@ -26,6 +28,8 @@ export interface RelayParts<Question, Answer> {
   readonly outcome: (end: StatementEnd) => void
   /** The client is gone: whatever waits for it is withdrawn. */
   readonly clientGone: () => void
+  /** The upstream hung up: what to tell the client; undefined where the upstream itself has said why. */
+  readonly upstreamGone: () => Error | undefined
   /** How this error reads to the client, in its protocol; undefined: not at all. */
   readonly wordError: (error: unknown) => Buffer | undefined
   readonly idleMs: number
@@ -261,8 +265,14 @@ class Relay<Question, Answer> {
     // What was read before the end still goes out.
     if (this.#flushing) setImmediate(() => this.#closed(side))
     else if (side === 'client') this.#end('client disconnected')
-    else if (this.#settling) setImmediate(() => this.#closed(side))
-    else this.#end('upstream disconnected')
+    else if (this.#settling) setTimeout(() => this.#closed(side), settlingPollMs)
+    else this.#upstreamGone()
+  }
+
+  #upstreamGone(): void {
+    const error = this.#parts.upstreamGone()
+    if (error === undefined) this.#end('upstream disconnected')
+    else this.#fail(error)
   }
 
   #fail(error: unknown): void {

@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { Denied, isKnownError } from '@sallyport/core'
+import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
 import type { SqlContext, SqlReader } from '@sallyport/sql'
 import { readClientHello, relay } from '@sallyport/wire'
@@ -171,12 +171,16 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
     outcome: (end) => judging.ended(end),
     cancel: () => sendCancel(target.reached, target.key),
     clientGone: () => judging.withdraw(),
+    upstreamGone: () =>
+      wire.saidFatal ? undefined : new Unreachable('target-gone', `target ${session.target.name} closed the connection`),
     wordError: (error) => errorResponse(wordFatal(error, session.id)),
     idleMs: gate.limits.idleMs,
     idleError: () => new Denied('idle-limit', 'the session was idle for too long'),
   })
   const { outcome, bug } = await run.done
   retire()
+  // A session that was ended must not go on working at the target, which notices a closed connection only when it next writes.
+  if (session.signal.aborted && wire.running) await sendCancel(target.reached, target.key)
   if (bug !== undefined) {
     const stack = bug instanceof Error ? bug.stack : JSON.stringify(bug)
     gate.log('error', 'bug: a session failed in an unexpected way', { session: session.id, stack })

@@ -9,8 +9,9 @@ import type { StatementEnd } from '@sallyport/wire'
 import type { Catalogue, Catalogues } from './catalogues.js'
 import type { SqlText } from './messages.js'
 import { readableValues } from './parameters.js'
-import { MadeNames, masksKeyOf } from './prepared.js'
-import type { Meaning } from './prepared.js'
+import { masksKeyOf, meaning, opaque, unknownMeaning } from './meaning.js'
+import type { Meaning, Meant } from './meaning.js'
+import { MadeNames } from './prepared.js'
 import type { Answer, Question } from './question.js'
 import { wordStatementDenial } from './wording.js'
 import type { PostgresWire } from './wire.js'
@@ -23,15 +24,6 @@ export interface JudgingParts {
   /** Makes hashes and tokens; tokens differ by session. */
   readonly salts: { readonly hash: string; readonly token: string }
   readonly notice: (notice: ReviewNotice) => void
-}
-
-/** A statement as it will be judged. */
-interface Meant {
-  readonly understanding: Understanding
-  readonly effects: readonly Effect[]
-  /** What names it runs: their masks were applied when they were made, and must be today's. */
-  readonly runs: readonly Meaning[]
-  readonly refusal?: string
 }
 
 interface Live {
@@ -258,7 +250,8 @@ export class Judging {
   #answer(statement: Statement, ruling: Ruling, meant: Meant, rewriting: Rewriting | undefined, asking: Asking): Answer {
     const { session } = this.#parts
     const { understanding, effects } = meant
-    const onRecord = asking.phase === 'run' || ruling.kind === 'deny'
+    // Asked again for more rows, it has its number; only prepared, it has one where it is denied.
+    const onRecord = asking.rows === undefined && (asking.phase === 'run' || ruling.kind === 'deny')
     if (onRecord) this.#next += 1
     const masks = ruling.kind === 'mask' ? ruling.masks : []
     if (ruling.kind !== 'deny') {
@@ -285,8 +278,7 @@ export class Judging {
     const asking: Asking = { ...live.asking, signal: this.#patience.signal, rows, trace: () => ({ kind: 'traced' }) }
     const meant: Meant = { understanding, effects: statement.effects, runs: [] }
     const finish = (ruling: Ruling): Answer => {
-      const answer = this.#answer(statement, ruling, meant, undefined, { ...asking, phase: 'prepare' })
-      return { ...answer, statement: id }
+      return { ...this.#answer(statement, ruling, meant, undefined, asking), statement: id }
     }
     const ruling = this.#parts.session.judge(statement, asking)
     return ruling instanceof Promise ? ruling.then(finish) : finish(ruling)
@@ -333,34 +325,6 @@ function writtenBack(effects: readonly Effect[], text: string, parameters: reado
   if (effects.every(onlyReads)) return undefined
   const held = holdsToken(text) || parameters.some((value) => value !== null && holdsToken(value))
   return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
-}
-
-function unknownMeaning(verb: string, name: string): Meaning {
-  return { effects: [{ access: 'unknown', verb, object: name }], masksKey: '', text: `${verb} ${name}` }
-}
-
-function opaque(text: string, verb: string): Meant {
-  return meaning([{ effects: [{ access: 'unknown', verb, object: '' }], masksKey: '', text }])
-}
-
-function meaning(runs: readonly Meaning[]): Meant {
-  const effects = runs.length === 1 ? (runs[0] as Meaning).effects : runs.flatMap((run) => run.effects)
-  const understanding: Understanding = {
-    effects,
-    text: [...new Set(runs.map((run) => run.text))].join(' or '),
-    understood: false,
-    empty: false,
-    prepares: [],
-    onlyPrepares: false,
-    executes: [],
-    declares: [],
-    fetches: [],
-    deallocates: [],
-    addsSchemas: [],
-    changesCatalog: false,
-    copiesIn: false,
-  }
-  return { understanding, effects, runs }
 }
 
 function readReported(searchPath: string, catalogue: Catalogue): string[] {

@@ -1,15 +1,10 @@
 // What SQL itself prepared and declared in this session (PREPARE, DECLARE), by name. A name may come to mean more than one thing when
 // statements fail or are rolled back, so every meaning is kept until the name is certainly gone: an EXECUTE counts as all of them.
 
-import type { Effect, Mask } from '@sallyport/core'
+import type { Mask } from '@sallyport/core'
 import type { Understanding } from '@sallyport/sql'
-
-/** One thing a name may run. */
-export interface Meaning {
-  readonly effects: readonly Effect[]
-  readonly masksKey: string
-  readonly text: string
-}
+import { masksKeyOf } from './meaning.js'
+import type { Meaning } from './meaning.js'
 
 /** Names a session may make by SQL. */
 const maxNames = 10_000
@@ -67,12 +62,4 @@ function drop(names: Map<string, Meaning[]>, name: string): void {
   const known = names.get(name)?.slice(0, -1) ?? []
   if (known.length === 0) names.delete(name)
   else names.set(name, known)
-}
-
-/** Two rulings with the same key mask these effects' columns in the same way. */
-export function masksKeyOf(masks: readonly Mask[], effects: readonly Effect[]): string {
-  if (masks.length === 0) return ''
-  const columns = new Set(effects.flatMap((effect) => effect.columns ?? []))
-  const reached = masks.filter((mask) => columns.has(mask.column)).map((mask) => `${mask.column}=${mask.with}`)
-  return [...new Set(reached)].sort().join(',')
 }

@@ -50,7 +50,7 @@ export type Steps = Step<Question>[]
 
 /** A pipeline holds at most so many messages whose replies are out: libpq's own pipelines are bounded by memory only. */
 const maxExpected = 100_000
-const notRun = 'not run: an earlier message of the same pipeline failed'
+export const notRun = 'not run: an earlier message of the same pipeline failed'
 
 const { bindComplete, closeComplete, commandComplete, copyIn, emptyQuery, error, notice, parameterStatus } = fromUpstream
 const { noData, notification, parameterDescription, parseComplete, portalSuspended, readyForQuery, rowDescription } = fromUpstream
@@ -63,6 +63,8 @@ export class Replies {
   readonly reported = new Map<string, string>()
   /** Transaction status as the server last said: I, T or E. */
   status = 'I'
+  /** The server said why it is about to hang up. */
+  saidFatal = false
   /** The server skips everything up to the next Sync, which has not been sent yet. */
   skipping = false
   readonly #onTransactionEnd: () => void
@@ -227,6 +229,7 @@ export class Replies {
 
   #wordError(head: Expected | undefined, fields: Fields, bytes: Buffer): Buffer | undefined {
     const fatal = fields['V'] === 'FATAL' || fields['V'] === 'PANIC'
+    this.saidFatal ||= fatal
     if (this.#refusing !== undefined && !fatal) return this.#tellRefusal()
     if (head?.answer?.words !== undefined && !fatal) return errorResponse(head.answer.words)
     return this.#cover(head, fields, bytes, error)
@@ -270,6 +273,11 @@ export class Replies {
 
 /** Raised before any row is read; their texts quote names of the statement, not values: syntax, unknown or ambiguous column, unknown function, types. */
 const namesOnly = new Set(['42601', '42702', '42703', '42803', '42804', '42883'])
+
+export function runOf(answer: Answer): Run {
+  const rowsUpTo = answer.ruling.kind === 'deny' ? undefined : answer.ruling.rowsUpTo
+  return { statement: answer.statement, sent: 0, counted: 0, bytes: 0, rowsUpTo: rowsUpTo ?? Number.POSITIVE_INFINITY }
+}
 
 /** A simple Query may hold several COPYs, and is over only at its ReadyForQuery. */
 export function afterCopy(entry: Expected): 'no' | 'possible' {

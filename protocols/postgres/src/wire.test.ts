@@ -37,13 +37,18 @@ describe('noise', () => {
     for (let round = 0; round < 3_000; round += 1) {
       const next = noise(round)
       const wire = new PostgresWire()
+      const arrive = (): ReturnType<PostgresWire['receive']> => {
+        const { from, text } = inputs[next() % inputs.length]
+        const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
+        if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
+        return wire.receive(from, bytes)
+      }
       try {
         for (let count = 0; count < 6; count += 1) {
-          const { from, text } = inputs[next() % inputs.length]
-          const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
-          if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
-          let steps = wire.receive(from, bytes)
+          let steps = arrive()
           for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
+            // Answers may take their time; meanwhile both sides go on, and nothing more is asked.
+            while (next() % 3 === 0) expect(arrive().every((step) => step.kind !== 'judge')).toBe(true)
             steps = wire.rule(notation.answer(['allow', 'deny', 'copy', 'upto 1'][next() % 4], count))
           }
         }
@@ -51,6 +56,23 @@ describe('noise', () => {
         expect(isKnownError(error), String(error)).toBe(true)
       }
     }
+  })
+
+  it('drops a message that was held while the server began to skip up to Sync', () => {
+    const wire = new PostgresWire()
+    const from = (side: 'client' | 'upstream', text: string): Buffer => notation.encode(side, side, text)
+    wire.receive('client', from('client', 'Parse "s", "select 1"'))
+    wire.rule(notation.answer('allow', 0))
+    wire.receive('client', from('client', 'Sync'))
+    wire.receive('upstream', Buffer.concat([from('upstream', 'ParseComplete'), from('upstream', 'ReadyForQuery "I"')]))
+    wire.receive('client', Buffer.concat(['Bind "", "s"', 'Execute "", 0', 'Sync'].map((text) => from('client', text))))
+    wire.receive('upstream', from('upstream', 'ErrorResponse "0A000", "cached plan must not change result type"'))
+    const steps = wire.rule(notation.answer('allow', 1))
+    expect(steps).toEqual([
+      { kind: 'outcome', outcome: expect.objectContaining({ statement: 1, error: expect.stringContaining('not run') }) },
+      { kind: 'send', to: 'upstream', bytes: from('client', 'Sync') },
+    ])
+    expect(wire.receive('upstream', from('upstream', 'ReadyForQuery "I"'))).toHaveLength(1)
   })
 
   it('lets nothing of a held statement out before its ruling', () => {

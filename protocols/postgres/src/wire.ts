@@ -4,7 +4,6 @@
 // (sql-on-the-wire.md, 4.2): its turn, the transaction's state and the skipping up to Sync are the server's own, so they are never wrong.
 
 import { Malformed } from '@sallyport/core'
-import { ByteQueue } from '@sallyport/wire'
 import type { Wire } from '@sallyport/wire'
 import {
   fromClient,
@@ -20,16 +19,11 @@ import {
 } from './messages.js'
 import { Names } from './names.js'
 import type { Answer, Definition, Question } from './question.js'
-import { afterCopy, Replies } from './replies.js'
+import { afterCopy, notRun, Replies, runOf } from './replies.js'
 import type { Expected, Run, Settling, Steps } from './replies.js'
+import { printed, Requests } from './requests.js'
 import { Responses } from './responses.js'
 
-/** Held whole, since they must be understood: the biggest text or set of bound values a client may send. */
-const maxHeldBytes = 64 * 1024 * 1024
-/** PQ_SMALL_MESSAGE_LIMIT of the server (src/include/libpq/libpq.h). */
-const maxSmallBytes = 10_000
-/** COPY data passes in slices; PQ_LARGE_MESSAGE_LIMIT of the server. */
-const maxCopyBytes = 0x3fffffff
 /** Names a client may keep at once, so that they cannot fill the memory. */
 const maxNames = 20_000
 /** A portal name that only the gateway uses: executing it must fail. Client names that begin so are refused. */
@@ -47,16 +41,16 @@ interface Portal {
 type Continuation = (answer: Answer, steps: Steps) => void
 
 export class PostgresWire implements Wire<Question, Answer> {
-  readonly #client = new ByteQueue()
+  readonly #requests = new Requests()
   readonly #replies: Replies
   readonly #responses: Responses
   readonly #statements = new Names<Definition>()
   readonly #portals = new Names<Portal>()
   #segment = 0
   #asked: Continuation | undefined
+  /** Whether the open question is about a message of the client's, not about a response. */
+  #askedOfClient = false
   #heldForCancel = false
-  /** Bytes of a COPY message that are still to come from the client. */
-  #copyLeft = 0
   #over = false
 
   constructor() {
@@ -65,7 +59,7 @@ export class PostgresWire implements Wire<Question, Answer> {
   }
 
   get held(): number {
-    return this.#client.length
+    return this.#requests.length
   }
 
   get clientHeld(): boolean {
@@ -79,6 +73,10 @@ export class PostgresWire implements Wire<Question, Answer> {
   /** Whether a cancel request would hit something at the server. */
   get running(): boolean {
     return this.#replies.running
+  }
+
+  get saidFatal(): boolean {
+    return this.#replies.saidFatal
   }
 
   get transactionStatus(): string {
@@ -114,7 +112,7 @@ export class PostgresWire implements Wire<Question, Answer> {
 
   receive(from: 'client' | 'upstream', chunk: Buffer): Steps {
     const steps: Steps = []
-    if (from === 'client') this.#client.push(chunk)
+    if (from === 'client') this.#requests.push(chunk)
     else this.#fromUpstream(chunk, steps)
     this.#advance(steps)
     return steps
@@ -124,7 +122,9 @@ export class PostgresWire implements Wire<Question, Answer> {
     const steps: Steps = []
     const go = this.#asked
     this.#asked = undefined
-    go?.(answer, steps)
+    // The server failed an earlier message of this segment while this one was held, so it would skip it.
+    if (this.#askedOfClient && this.#replies.skipping) this.#skipped(answer, steps)
+    else go?.(answer, steps)
     if (this.#responses.stopped) this.#fromUpstream(Buffer.alloc(0), steps)
     this.#advance(steps)
     return steps
@@ -165,6 +165,12 @@ export class PostgresWire implements Wire<Question, Answer> {
   #ask(question: Question, steps: Steps, then: Continuation): void {
     steps.push({ kind: 'judge', question })
     this.#asked = then
+    this.#askedOfClient = question.form !== 'rows'
+  }
+
+  #skipped(answer: Answer, steps: Steps): void {
+    if (answer.statement > 0)
+      steps.push({ kind: 'outcome', outcome: { statement: answer.statement, rows: 0, bytes: 0, error: notRun } })
   }
 
   /** Whether the newest message may make the server read what follows as COPY data: until its first reply nothing more is cut. */
@@ -177,43 +183,27 @@ export class PostgresWire implements Wire<Question, Answer> {
   #advance(steps: Steps): void {
     this.#waitsForName = false
     while (!this.clientHeld && !this.#over && !this.#responses.stopped) {
-      if (this.#copyLeft > 0) {
-        if (this.#client.length === 0) return
-        this.#passCopy(steps)
-        continue
-      }
-      if (this.#client.length < 5) return
-      const type = this.#client.at(0)
-      const size = this.#client.uint32At(1) + 1
-      checkSize(type, size)
-      if (type === fromClient.copyData) {
-        this.#copyLeft = size
-        continue
-      }
-      if (this.#client.length < size) return
-      if (!this.#message(type, size, steps)) return
+      const request = this.#requests.next()
+      if (request === undefined) return
+      if (request.kind === 'copy') this.#copyData(request.bytes, steps)
+      else if (!this.#message(request.type, request.bytes, steps)) return
     }
   }
 
   /** COPY data goes on, and into the record, only while the server asked for it; at any other time the server ignores it and so do we. */
-  #passCopy(steps: Steps): void {
-    const part = this.#client.takeSome(this.#copyLeft)
-    this.#copyLeft -= part.length
-    if (this.#replies.head?.copyIn === 'asked')
-      steps.push({ kind: 'keep', bytes: part }, { kind: 'send', to: 'upstream', bytes: part })
+  #copyData(bytes: Buffer, steps: Steps): void {
+    if (this.#replies.head?.copyIn === 'asked') steps.push({ kind: 'keep', bytes }, { kind: 'send', to: 'upstream', bytes })
   }
 
-  /** false: it must wait, and is still in the queue. */
-  #message(type: number, size: number, steps: Steps): boolean {
-    if (this.#replies.head?.copyIn === 'asked') return this.#duringCopy(type, this.#client.take(size), steps)
-    if (this.#replies.skipping && type !== fromClient.sync && type !== fromClient.terminate) {
-      this.#client.take(size)
-      return true
+  /** false: it must wait, and was put back. */
+  #message(type: number, bytes: Buffer, steps: Steps): boolean {
+    if (this.#replies.head?.copyIn === 'asked') return this.#duringCopy(type, bytes, steps)
+    if (this.#replies.skipping && type !== fromClient.sync && type !== fromClient.terminate) return true
+    if (!this.#nameSettled(type, bytes)) {
+      this.#requests.putBack(bytes)
+      return false
     }
-    if (type === fromClient.bind || type === fromClient.execute || type === fromClient.describe) {
-      if (!this.#nameSettled(type, size)) return false
-    }
-    this.#take(type, this.#client.take(size), steps)
+    this.#take(type, bytes, steps)
     return true
   }
 
@@ -380,12 +370,10 @@ export class PostgresWire implements Wire<Question, Answer> {
   }
 
   /** A name that an earlier segment is about to change means one thing or another, depending on replies that are on their way. */
-  #nameSettled(type: number, size: number): boolean {
+  #nameSettled(type: number, bytes: Buffer): boolean {
+    if (type !== fromClient.bind && type !== fromClient.execute && type !== fromClient.describe) return true
     if (!this.#statements.changingSince(this.#segment) && !this.#portals.changingSince(this.#segment)) return true
-    const bytes = this.#client.take(size)
-    const waits = this.#unsettledName(type, bytes)
-    this.#client.unshift(bytes)
-    this.#waitsForName = waits && this.#replies.size > 0
+    this.#waitsForName = this.#replies.size > 0 && this.#unsettledName(type, bytes)
     return !this.#waitsForName
   }
 
@@ -409,35 +397,4 @@ function forward(bytes: Buffer, steps: Steps): void {
 /** Not SQL in any dialect or lexer state: no quotes, ASCII only, and `!` alone is no statement. */
 function poison(answer: Answer): string {
   return `/* denied by the gateway: statement ${answer.statement} */ !`
-}
-
-function runOf(answer: Answer): Run {
-  const rowsUpTo = answer.ruling.kind === 'deny' ? undefined : answer.ruling.rowsUpTo
-  return { statement: answer.statement, sent: 0, counted: 0, bytes: 0, rowsUpTo: rowsUpTo ?? Number.POSITIVE_INFINITY }
-}
-
-function checkSize(type: number, size: number): void {
-  const limit = limits[type]
-  if (limit === undefined)
-    throw new Malformed('client', 'unexpected-message', `message ${printed(type)} is not one that a client may send`)
-  if (size < 5 || size > limit)
-    throw new Malformed('client', 'message-too-long', `message ${printed(type)} of ${size} bytes; the limit is ${limit}`)
-}
-
-const printed = (type: number): string => JSON.stringify(String.fromCharCode(type))
-
-const limits: Readonly<Record<number, number>> = {
-  [fromClient.bind]: maxHeldBytes,
-  [fromClient.close]: maxSmallBytes,
-  [fromClient.copyData]: maxCopyBytes,
-  [fromClient.copyDone]: maxSmallBytes,
-  [fromClient.copyFail]: maxSmallBytes,
-  [fromClient.describe]: maxSmallBytes,
-  [fromClient.execute]: maxSmallBytes,
-  [fromClient.flush]: maxSmallBytes,
-  [fromClient.functionCall]: maxHeldBytes,
-  [fromClient.parse]: maxHeldBytes,
-  [fromClient.query]: maxHeldBytes,
-  [fromClient.sync]: maxSmallBytes,
-  [fromClient.terminate]: maxSmallBytes,
 }

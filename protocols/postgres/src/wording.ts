@@ -18,6 +18,7 @@ const sqlStates: Readonly<Record<string, string>> = {
   'pinned-setting-changed': '42501',
   'target-unreachable': '08001',
   'target-login-failed': '08001',
+  'target-gone': '08006',
 }
 
 /** A FATAL: the session is over. Only a Denied, a Malformed client and the target's name are shown; a bug shows nothing of itself. */
