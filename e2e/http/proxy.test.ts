@@ -39,6 +39,7 @@ describe('a request that is allowed', () => {
 
   it.each([
     ['Sallyport-Token', (token: string) => ['-H', `Sallyport-Token: ${token}`, '-H', 'Authorization: Basic YTpi']],
+    ['X-Api-Key', (token: string) => ['-H', `X-Api-Key: ${token}`, '-H', 'Authorization: Basic YTpi']],
     ['Basic', (token: string) => ['-u', `robot:${token}`]],
   ])('is taken with %s', async (name, shown) => {
     const answer = await run(program('curl'), ['-sS', ...shown(stage.token), `${stage.url}/x`])

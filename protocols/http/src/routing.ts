@@ -135,10 +135,13 @@ export interface Shown {
   readonly carriers: readonly string[]
 }
 
-/** `Sallyport-Token`, else `Proxy-Authorization`, else `Authorization`. */
+/** `Sallyport-Token`, else an access token as `X-Api-Key`, else `Proxy-Authorization`, else `Authorization`. */
 export function shownBy(fields: Fields): Shown | undefined {
   const own = field(fields, 'sallyport-token')
   if (own !== undefined) return { user: '', token: own.trim(), carriers: ['sallyport-token'] }
+  // What SDKs of model APIs have for a key; a key of the target's own is left alone.
+  const key = field(fields, 'x-api-key')?.trim()
+  if (key?.startsWith('sp_') === true) return { user: '', token: key, carriers: ['x-api-key'] }
   for (const name of ['proxy-authorization', 'authorization']) {
     const all = allOf(fields, name)
     if (all.length > 1) throw badRequest('two-credentials', `the request has more than one ${name}`)
