@@ -30,10 +30,10 @@ const json = (response: ServerResponse, value: unknown, headers: Record<string, 
   response.writeHead(200, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(value))
 }
 
-export const people = { data: [{ id: 12, email: plantedMail, name: 'Ada' }], note: `write to ${plantedMail}, card ${plantedCard}` }
+const people = { data: [{ id: 12, email: plantedMail, name: 'Ada' }], note: `write to ${plantedMail}, card ${plantedCard}` }
 
 /** What the backend answers, by path. */
-export function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const path = (request.url ?? '').split('?')[0] ?? ''
   if (path === '/people') return json(response, people, { etag: '"of-the-original"' })
   if (path === '/people.gz') {

@@ -31,7 +31,9 @@ export async function admitted(
   }
   if (holdsToken(route.path, shown.token))
     throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
-  return { route, shown, place: await shared.sessions.enter(shown, route.target, connection.facts, connection.gate) }
+  const place = await shared.sessions.enter(shown, route.target, connection.facts, connection.gate)
+  connection.joined(place.session)
+  return { route, shown, place }
 }
 
 /** Node's parser refuses most of these by itself; a second look costs nothing and does not depend on its settings (RFC 9112, section 6). */

@@ -96,7 +96,9 @@ function graphqlIn(json: unknown, path: string): BodyFacts | undefined {
       : undefined
   })
   const whole = found.filter((facts) => facts !== undefined)
-  if (whole.length < found.length) return here ? unknownBody : undefined
+  // What is written like GraphQL and does not parse here may parse there.
+  const seeming = entries.some(({ query }) => typeof query === 'string' && query.includes('{'))
+  if (whole.length < found.length) return here || seeming ? unknownBody : undefined
   const renames = whole.find((facts) => facts.renames !== undefined)?.renames
   return { asked: whole.flatMap((facts) => facts.asked), calls: [], ...(renames === undefined ? {} : { renames }) }
 }
@@ -122,7 +124,7 @@ function formFacts(body: Buffer, path: string): BodyFacts {
 }
 
 /** Dotted paths of all keys, array indexes left out; undefined where there are too many. */
-export function fieldsOf(json: unknown): readonly string[] | undefined {
+function fieldsOf(json: unknown): readonly string[] | undefined {
   const found = new Set<string>()
   const open: { readonly value: unknown; readonly path: string }[] = [{ value: json, path: '' }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -147,7 +149,7 @@ const modelPaths: readonly (readonly [RegExp, string])[] = [
 ]
 
 /** The model API that this is a request of, by path and shape. */
-export function modelOperation(json: unknown, path: string): readonly string[] {
+function modelOperation(json: unknown, path: string): readonly string[] {
   const model = typeof json === 'object' && json !== null && 'model' in json ? json.model : undefined
   const found = typeof model === 'string' ? modelPaths.find(([pattern]) => pattern.test(path)) : undefined
   return found === undefined ? [] : [found[1]]

@@ -29,6 +29,10 @@ export class Clock {
     })
   }
 
+  closeIfQuiet(): void {
+    if (this.#running === 0) this.#stream.destroy()
+  }
+
   /** Something else keeps the time from now on. */
   stop(): void {
     this.#running = Number.POSITIVE_INFINITY

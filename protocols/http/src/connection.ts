@@ -1,6 +1,6 @@
 // A caller's connection: what it speaks, and how it is handed to the parsers of Node.
 
-import type { ClientFacts, Gate, Target } from '@sallyport/core'
+import type { ClientFacts, Gate, Session, Target } from '@sallyport/core'
 import type { Shown, Targets } from './routing.js'
 import type { Sessions } from './sessions.js'
 import type { ToolLists } from './tool-lists.js'
@@ -8,6 +8,8 @@ import type { ToolLists } from './tool-lists.js'
 export interface Connection {
   readonly gate: Gate
   readonly facts: ClientFacts
+  /** Told of each session that this connection asks for. */
+  readonly joined: (session: Session) => void
   /** Inside a CONNECT: its target, and who asked for it. */
   readonly fixed?: { readonly target: Target; readonly shown: Shown }
 }

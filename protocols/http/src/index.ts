@@ -32,7 +32,7 @@ export function http(options: HttpOptions): Protocol {
     name: 'http',
     speaksFirst: false,
     recognises,
-    serve: (client, gate) => servers.serve(client, { gate, facts: client.facts }),
+    serve: (client, gate) => servers.serve(client, { gate, facts: client.facts, joined: () => {} }),
     transcribe,
     understand: (text, { target }) => Promise.resolve(explained(text, target)),
   }

@@ -16,7 +16,7 @@ export interface Body {
   readonly early: readonly Buffer[]
 }
 
-export function hasBody(request: Request, fields: Fields): boolean {
+function hasBody(request: Request, fields: Fields): boolean {
   if ('authority' in request) return !request.stream.endAfterHeaders
   const length = field(fields, 'content-length')
   return field(fields, 'transfer-encoding') !== undefined || (length !== undefined && length !== '0')

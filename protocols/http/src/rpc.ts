@@ -30,7 +30,8 @@ export function readRpc(json: unknown): readonly RpcCall[] | undefined | 'ambigu
   const messages = Array.isArray(json) ? (json as readonly unknown[]) : [json]
   const objects = messages.filter((message) => typeof message === 'object' && message !== null && !Array.isArray(message))
   const seeming = objects.filter((message) => Object.keys(message as object).some((key) => key.toLowerCase() === 'jsonrpc'))
-  if (seeming.length === 0) return undefined
+  // A lenient server may take a call that does not say what it is.
+  if (seeming.length === 0) return objects.some(looksLikeCall) ? 'ambiguous' : undefined
   if (seeming.length < messages.length) return 'ambiguous'
   const calls = seeming.map((message) => readCall(message as Readonly<Record<string, unknown>>))
   return calls.includes('ambiguous') ? 'ambiguous' : calls.filter((call) => call !== 'ambiguous')
@@ -51,6 +52,11 @@ function readCall(message: Readonly<Record<string, unknown>>): RpcCall | 'ambigu
   if (method !== 'tools/call') return { method, access, ...id, ...traceparent }
   if (!spelt(named, ['name', 'arguments', '_meta']) || typeof named['name'] !== 'string') return 'ambiguous'
   return { method, tool: named['name'], access, ...id, ...traceparent }
+}
+
+function looksLikeCall(message: unknown): boolean {
+  const keys = Object.keys(message as object).map((key) => key.toLowerCase())
+  return keys.includes('method') && keys.includes('params')
 }
 
 /** No key that some parsers would take for another, such as `Method`. */

@@ -6,7 +6,7 @@ import { createServer as createHttp2Server } from 'node:http2'
 import type { Http2Server, Http2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import type { ClientConnection } from '@sallyport/core'
+import type { ClientConnection, Session } from '@sallyport/core'
 import { Clock } from './clock.js'
 import type { Connection, Shared } from './connection.js'
 import { serveRequest } from './exchange.js'
@@ -39,7 +39,8 @@ export class Servers {
     const opened = await openConnection(client, connection, this.#shared)
     if (opened === undefined) return
     const { stream, version } = opened
-    const known = { connection: opened.connection, clock: new Clock(stream, connection.gate.limits.loginMs, keepAliveMs) }
+    const clock = new Clock(stream, connection.gate.limits.loginMs, keepAliveMs)
+    const known = { connection: { ...opened.connection, joined: closingWith(clock, stream) }, clock }
     const over = new Promise<void>((resolve) => {
       if (stream.destroyed) resolve()
       else stream.once('close', () => resolve())
@@ -140,6 +141,19 @@ export class Servers {
     response.assignSocket(socket as Socket)
     response.once('finish', () => socket.end())
     this.#take(request, response, false)
+  }
+}
+
+/** A connection at rest ends with a session it asked for. */
+function closingWith(clock: Clock, stream: Duplex): Connection['joined'] {
+  const joined = new WeakSet<Session>()
+  // A session outlives its connections: they must not stay with it.
+  const closed = new AbortController()
+  stream.once('close', () => closed.abort())
+  return (session) => {
+    if (joined.has(session)) return
+    joined.add(session)
+    session.signal.addEventListener('abort', () => clock.closeIfQuiet(), { once: true, signal: closed.signal })
   }
 }
 

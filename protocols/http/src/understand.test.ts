@@ -50,7 +50,7 @@ describe('the readings of a path', () => {
   })
 
   it.each(['/%00', '/%0a', '/%ff'])('%s is none', (path) => {
-    expect(() => readingsOf(path)).toThrow()
+    expect(() => readingsOf(path)).toThrow(/path/)
   })
 })
 
@@ -114,6 +114,8 @@ describe('what a body asks', () => {
     ['half a text', '{"a":', '/x'],
     ['a call with another spelling', '{"jsonrpc":"2.0","Method":"tools/call"}', '/x'],
     ['a call without a name', '{"jsonrpc":"2.0","method":"tools/call","params":{}}', '/x'],
+    ['a call that does not say so', '{"method":"tools/call","params":{"name":"x"}}', '/x'],
+    ['GraphQL that does not parse', '{"query":"mutation { drop"}', '/x'],
     ['a batch with something else in it', '[{"jsonrpc":"2.0","method":"ping"},{"a":1}]', '/x'],
   ])('is not understood where it is %s', (_what, body, path) => {
     for (const { fields, operations, tools } of facts('POST', path, body))

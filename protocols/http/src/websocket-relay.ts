@@ -27,6 +27,7 @@ export class Relayed {
   readonly #startedAt = performance.now()
   #bytes = 0
   #over = false
+  readonly #ended = new AbortController()
   #turn: Promise<void> = Promise.resolve()
 
   constructor(parts: RelayedParts) {
@@ -42,6 +43,7 @@ export class Relayed {
     for (const socket of [client, upstream]) socket.on('error', () => this.#cut(internalError, 'the connection broke'))
     exchange.place.session.signal.addEventListener('abort', () => this.#cut(policyViolation, 'the session was ended'), {
       once: true,
+      signal: this.#ended.signal,
     })
     client.resume()
     upstream.resume()
@@ -155,6 +157,7 @@ export class Relayed {
   #finish(error: string | undefined): void {
     if (this.#over) return
     this.#over = true
+    this.#ended.abort()
     const { exchange, statement } = this.#parts
     if (exchange.place.over) return
     const outcome = { statement, rows: 0, bytes: this.#bytes, durationMs: performance.now() - this.#startedAt }
