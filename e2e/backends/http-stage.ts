@@ -32,6 +32,8 @@ const json = (response: ServerResponse, value: unknown, headers: Record<string, 
 
 const people = { data: [{ id: 12, email: plantedMail, name: 'Ada' }], note: `write to ${plantedMail}, card ${plantedCard}` }
 
+const waiting: (() => void)[] = []
+
 /** What the backend answers, by path. */
 function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const path = (request.url ?? '').split('?')[0] ?? ''
@@ -77,6 +79,17 @@ function play(request: IncomingMessage, response: ServerResponse, body: Buffer):
     response.writeHead(206, { 'content-range': `bytes ${from}-${to}/10` }).end('0123456789'.slice(Number(from), Number(to) + 1))
     return
   }
+  if (path === '/slow.events') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    waiting.push(() => response.end('data: released\n\n'))
+    return
+  }
+  if (path === '/release') {
+    for (const release of waiting.splice(0)) release()
+    response.end()
+    return
+  }
   if (path === '/cut') {
     response.writeHead(200, { 'content-length': '100' })
     response.write('half')
@@ -99,7 +112,7 @@ const rules = `
   - { name: no-salary, where: { targets: [crm] }, what: { paths: ["/api*"], fields: ["*salary"] }, then: deny }
   - { name: mails, where: { targets: [crm] }, what: { paths: ["/people*"], fields: ["*.email"] }, then: mask, with: partial }
   - { name: found, where: { targets: [crm] }, what: { paths: ["/people*"], detectors: [email, card] }, then: mask, with: redact }
-  - { name: no-mutations, where: { targets: [crm] }, what: { operations: ["mutation.*"] }, then: deny }
+  - { name: no-mutations, where: { targets: [crm] }, what: { paths: ["/api*"], operations: ["mutation.*"] }, then: deny }
 `
 
 export interface HttpStageOptions {
@@ -116,7 +129,7 @@ export async function openHttpStage(options: HttpStageOptions = {}): Promise<Htt
   - { name: stranger, kind: agent }
   - { name: lea, kind: person, groups: [leads] }
 targets:
-  - { name: crm, protocol: http, address: "${backend.url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } }, patienceSeconds: 1 }
+  - { name: crm, protocol: http, address: "${backend.url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } }, patienceSeconds: 4 }
 ${options.targets?.(backend.url) ?? ''}
 grants:
   - { groups: [agents], targets: ["*"] }

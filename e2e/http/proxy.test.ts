@@ -107,6 +107,13 @@ describe('a request that is allowed', () => {
     expect(cut.code).toBe(18)
   })
 
+  it('hears of a stream before its first event', async () => {
+    const answer = await stage.ask('/slow.events')
+    expect(answer.headers.get('content-type')).toBe('text/event-stream')
+    await stage.ask('/release')
+    expect(await answer.text()).toBe('data: released\n\n')
+  })
+
   it('gets redirects and cookies that lead back through the gateway', async () => {
     const moved = await stage.ask('/moved')
     expect(moved.headers.get('location')).toBe(`${stage.url}/there?x=1`)

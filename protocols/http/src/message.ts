@@ -11,10 +11,11 @@ export interface Reply {
   readonly headersSent: boolean
   readonly destroyed: boolean
   readonly writableNeedDrain: boolean
-  readonly writableFinished: boolean
+  readonly writableEnded: boolean
   readonly socket: Socket | null
   readonly stream?: ServerHttp2Stream | null
   writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): unknown
+  flushHeaders(): void
   write(chunk: Uint8Array): boolean
   end(chunk?: Uint8Array): unknown
   addTrailers(trailers: Record<string, string>): void

@@ -21,8 +21,15 @@ export class ClientSink {
   head(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
     this.#record.response(status, headers)
     void this.#then(() => {
-      if (!this.#reply.destroyed) this.#reply.writeHead(status, headers)
+      if (this.#reply.destroyed) return
+      this.#reply.writeHead(status, headers)
+      // Who waits for events wants to know that they will come; Node keeps the head back for the first of them.
+      if (headers['content-length'] === undefined) setImmediate(() => this.#flush())
     })
+  }
+
+  #flush(): void {
+    if (!this.#reply.destroyed && !this.#reply.writableEnded) this.#reply.flushHeaders()
   }
 
   /** A promise where the caller must be waited for. */
