@@ -218,7 +218,7 @@ describe('hostile files', () => {
     for (let i = 1; i < 12; i++) lines.push(`a${i}: &a${i} [${Array.from({ length: 10 }, () => `*a${i - 1}`).join(', ')}]`)
     const began = performance.now()
     expect(faultsOf(lines.join('\n'))[0]).toMatch(/too many or too deeply nested/)
-    expect(performance.now() - began).toBeLessThan(5000)
+    expect(performance.now() - began).toBeLessThan(15_000)
   })
 
   it('stops at an alias of itself, and at depth', () => {
