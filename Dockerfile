@@ -3,8 +3,9 @@
 FROM node:20-slim AS build
 WORKDIR /app
 COPY . .
-RUN npm ci --ignore-scripts --omit=optional \
+RUN npm ci --ignore-scripts \
  && npx tsc -b packages/cli \
+ && npx vite build packages/console --logLevel warn \
  && npm prune --omit=dev --omit=optional --ignore-scripts \
  && rm -rf .git docs packages/*/src protocols/*/src
 

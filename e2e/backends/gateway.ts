@@ -1,7 +1,7 @@
 // A Sallyport gateway as its operator runs it: the built command in a child process, with a home of its own.
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { waitFor } from './psql.js'
@@ -31,6 +31,8 @@ export interface Gateway {
   json<T>(...args: readonly string[]): Promise<T>
   /** A new access token. */
   token(identity: string, ...args: readonly string[]): Promise<string>
+  /** The operator's own, which the gateway made. */
+  adminToken(): string
   /** The connection URL of an identity (a token is made once for each) at a target. */
   url(identity: string, target: string, parameters?: string): Promise<string>
   /** Starts it again in the same home after it was stopped or killed. */
@@ -110,6 +112,7 @@ export async function startGateway(configuration: string, options: GatewayOption
     cli,
     json: async (...args) => JSON.parse(await checked([...args, '--json'])),
     token,
+    adminToken: () => readFileSync(join(home, 'admin.token'), 'utf8').trim(),
     url: async (identity, target, parameters = '') => {
       const known = tokens.get(identity) ?? token(identity)
       tokens.set(identity, known)

@@ -11,7 +11,7 @@ export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)))
 /** The unprivileged user that servers run as where the tests run as root: PostgreSQL refuses to run as root. */
 export const serverUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
-const programNames = ['psql', 'pgbench', 'pgbouncer', 'openssl', 'curl', 'python3'] as const
+const programNames = ['psql', 'pgbench', 'pgbouncer', 'openssl', 'chromium', 'curl', 'python3'] as const
 export type ProgramName = (typeof programNames)[number]
 
 function findCheckout(from: string): string {

@@ -1,7 +1,7 @@
 // Who calls the API: the holder of the admin token, or an identity that proved itself with an access token or a JWT.
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { Denied, secret } from '@sallyport/core'
+import { Denied, matchesAnyName, secret } from '@sallyport/core'
 import type { Identity, Secret } from '@sallyport/core'
 import type { ApiParts, CallingEnd, Review } from './ports.js'
 
@@ -19,17 +19,15 @@ export type Caller =
 /** Access tokens have 50 characters or so; a JWT with many groups a few thousand. */
 const MAX_TOKEN_CHARACTERS = 16_384
 
-/** Throws Denied where nothing, or nothing that counts, was shown. */
+/** Throws Denied where the token counts for nothing. */
 export async function callerOf(
-  authorization: string | undefined,
+  token: Secret,
   parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'> & {
     /** Throws where this address has failed too often: others' failures must not lock the admin out. */
     readonly beforeProof: () => void
   },
   client: CallingEnd,
 ): Promise<Caller> {
-  const token = bearerToken(authorization)
-  if (token === undefined) throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
   if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
   parts.beforeProof()
   const { identity, token: record } = await parts.prove(token, client)
@@ -38,9 +36,11 @@ export async function callerOf(
   return { kind: 'identity', name: identity.name, identity, operator, expiresAt: record?.expiresAt.toISOString() ?? null }
 }
 
-function bearerToken(authorization: string | undefined): Secret | undefined {
+/** Throws Denied where no token is shown. */
+export function bearerToken(authorization: string | undefined): Secret {
   const token = /^Bearer +(\S+) *$/i.exec(authorization ?? '')?.[1]
-  return token === undefined || token.length > MAX_TOKEN_CHARACTERS ? undefined : secret(token)
+  if (token !== undefined && token.length <= MAX_TOKEN_CHARACTERS) return secret(token)
+  throw new Denied('unauthenticated', 'show an access token: Authorization: Bearer TOKEN')
 }
 
 /** In constant time: both are hashed first, so not even their length shows. */
@@ -63,6 +63,7 @@ export function isAsked(caller: Caller, review: Review): boolean {
   if (caller.kind === 'admin') return true
   return review.asks.some(
     ({ reviewers }) =>
-      reviewers.names.includes(caller.name) || caller.identity.groups.some((group) => reviewers.groups.includes(group)),
+      matchesAnyName(reviewers.names, caller.name) ||
+      caller.identity.groups.some((group) => matchesAnyName(reviewers.groups, group)),
   )
 }

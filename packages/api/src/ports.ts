@@ -13,6 +13,14 @@ export interface SessionSummary {
   readonly statements: number
   readonly denied: number
   readonly outcome: string | null
+  /** What the caller is (person, service, agent), and the groups proved. */
+  readonly kind: string
+  readonly groups: readonly string[]
+  /** `address:port` of the client's end, and what the client calls itself. */
+  readonly client: string
+  readonly application: string | null
+  readonly node: string
+  readonly bytes: number
 }
 
 export interface RecordedStatement {
@@ -27,6 +35,9 @@ export interface RecordedStatement {
     readonly rule: string | null
     readonly reason: string | null
     readonly reviewers: readonly string[]
+    readonly masks: readonly { readonly column: string; readonly with: string; readonly rule: string }[]
+    /** The text that went on to the target, where it is not the statement's own. */
+    readonly forwarded: string | null
   } | null
   readonly rows: number | null
   readonly bytes: number | null
@@ -49,6 +60,13 @@ export interface SessionFilter {
   readonly since?: Date
   readonly live?: boolean
   readonly limit: number
+  /** Reads on after this session, by its id, of an earlier answer. */
+  readonly before?: string
+}
+
+export interface SearchFilter extends Omit<SessionFilter, 'live' | 'before'> {
+  /** Reads on after this statement of an earlier answer. */
+  readonly before?: { readonly session: string; readonly statement: number }
 }
 
 export interface ReplayedLine {
@@ -171,6 +189,10 @@ export interface CallingEnd {
 
 export interface ApiParts {
   readonly adminToken: Secret
+  /** Seals the console's cookies; 32 bytes, the same on every node of an installation. */
+  readonly cookieKey: Uint8Array
+  /** The built console's directory; absent: there are no pages, only the API. */
+  readonly site?: string
   readonly authorityPem: string
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
@@ -186,7 +208,7 @@ export interface ApiParts {
     summary(id: string): Promise<SessionSummary | undefined>
     /** In order, those after number `after`. */
     statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
-    search(text: string, filter: SessionFilter): Promise<readonly FoundStatement[]>
+    search(text: string, filter: SearchFilter): Promise<readonly FoundStatement[]>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
     /** HAR 1.2; only sessions of protocol http have one. */
     har(id: string): Promise<object>

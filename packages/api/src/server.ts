@@ -1,5 +1,5 @@
 // The operators' HTTP API: one fastify server, every route of the tables below under /api/v1, each guarded in the same order:
-// our host, our origin, not too often, who, may they, well formed.
+// our host, our origin, not too often, who, may they, well formed. The console's pages stand beside it, and use nothing else.
 
 import { createServer } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
@@ -8,7 +8,8 @@ import type { ServerOptions } from 'node:https'
 import { Denied, Misconfigured } from '@sallyport/core'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { callerOf, mayReadEverything } from './caller.js'
+import { addSignIn, Authentication } from './authentication.js'
+import { mayReadEverything } from './caller.js'
 import type { Caller } from './caller.js'
 import { isOurHost, isOurOrigin } from './host.js'
 import type { ApiParts } from './ports.js'
@@ -21,6 +22,7 @@ import { accessRoutes } from './routes/access.js'
 import { operationRoutes } from './routes/operation.js'
 import { reviewRoutes } from './routes/reviews.js'
 import { sessionRoutes } from './routes/sessions.js'
+import { addSite, API_POLICY, readSite } from './site.js'
 
 const ROUTES: readonly Route[] = [...accessRoutes, ...operationRoutes, ...reviewRoutes, ...sessionRoutes]
 
@@ -28,9 +30,19 @@ const ROUTES: readonly Route[] = [...accessRoutes, ...operationRoutes, ...review
 const BODY_LIMIT_BYTES = 64 * 1024
 /** An address may make so many calls; a person clicks a few a second, a script that watches a few dozen. */
 const CALLS = { burst: 200, perSecond: 50 }
-/** And fail so often to prove who it is: 256-bit tokens are not guessed at that pace. */
-const FAILURES = { burst: 20, perSecond: 0.5 }
 const REQUEST_TIMEOUT_MS = 30_000
+/** A caller whose token is revoked while a long answer runs gets no more of it after this time. */
+const PROVED_FOR_MS = 10_000
+
+/** For every answer; pages and their files have some of their own. */
+const HEADERS = {
+  'cache-control': 'no-store',
+  'content-security-policy': API_POLICY,
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+}
 
 export interface Api {
   /** Answers the address with the port the system chose, as a URL. */
@@ -72,7 +84,7 @@ export function buildApi(parts: ApiParts, options: ApiOptions = {}): FastifyInst
   })
   const calls = new RateLimit(CALLS)
   app.addHook('onRequest', async (request, reply) => {
-    void reply.header('cache-control', 'no-store').header('x-content-type-options', 'nosniff')
+    void reply.headers(HEADERS)
     if (!isOurHost(request.headers.host, parts.hosts)) {
       return refuse(reply, problem(421, 'wrong-host', 'this name is not one of this gateway; call it by its address'))
     }
@@ -87,8 +99,10 @@ export function buildApi(parts: ApiParts, options: ApiOptions = {}): FastifyInst
   app.setNotFoundHandler((_request, reply) => refuse(reply, problem(404, 'not-found', 'there is nothing here')))
   app.setErrorHandler((error, request, reply) => refuse(reply, asProblem(error, request, parts)))
   addOpenRoutes(app, parts)
-  const failures = new RateLimit(FAILURES)
-  for (const each of ROUTES) addRoute(app, each, parts, failures)
+  const authentication = new Authentication(parts)
+  addSignIn(app, authentication)
+  for (const each of ROUTES) addRoute(app, each, parts, authentication)
+  if (parts.site !== undefined) addSite(app, readSite(parts.site))
   return app
 }
 
@@ -106,15 +120,17 @@ function addOpenRoutes(app: FastifyInstance, parts: ApiParts): void {
     const healthy = await parts.healthy()
     return reply.status(healthy ? 200 : 503).send({ status: healthy ? 'ok' : 'degraded' })
   })
-  app.get<{ Params: { id: string } }>('/reviews/:id', async (request, reply) => {
-    const { id } = request.params
-    if (!/^[a-z0-9]{1,32}$/.test(id)) return refuse(reply, problem(404, 'not-found', 'there is nothing here'))
-    return reply.type('text/plain; charset=utf-8').send(REVIEW_HINT(id))
-  })
+  // The console has a page for it.
+  if (parts.site === undefined)
+    app.get<{ Params: { id: string } }>('/reviews/:id', async (request, reply) => {
+      const { id } = request.params
+      if (!/^[a-z0-9]{1,32}$/.test(id)) return refuse(reply, problem(404, 'not-found', 'there is nothing here'))
+      return reply.type('text/plain; charset=utf-8').send(REVIEW_HINT(id))
+    })
   app.get('/api/v1/authority', async (_request, reply) => reply.type('application/x-pem-file').send(parts.authorityPem))
 }
 
-function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, failures: RateLimit): void {
+function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, authentication: Authentication): void {
   const callers = new WeakMap<FastifyRequest, Caller>()
   app.route({
     method: route.method,
@@ -122,7 +138,7 @@ function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, failures:
     ...(route.bodyLimitBytes === undefined ? {} : { bodyLimit: route.bodyLimitBytes }),
     // Before the body is read: a stranger's megabytes are not parsed.
     preParsing: async (request) => {
-      callers.set(request, await authenticated(request, parts, failures))
+      callers.set(request, await authentication.callerOf(request))
     },
     handler: async (request, reply) => {
       const caller = callers.get(request)
@@ -132,28 +148,10 @@ function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, failures:
       const given = { params: request.params, query: request.query, body: request.body ?? {} }
       const answer = await route.answer(given, { caller, signal }, parts)
       if (!isLines(answer)) return answer
-      return reply.type('application/x-ndjson').send(Readable.from(asLines(answer.lines, signal, parts)))
+      const still = stillProved(() => authentication.callerOf(request))
+      return reply.type('application/x-ndjson').send(Readable.from(asLines(answer.lines, signal, still, parts)))
     },
   })
-}
-
-async function authenticated(request: FastifyRequest, parts: ApiParts, failures: RateLimit): Promise<Caller> {
-  const beforeProof = (): void => {
-    if (failures.waitSeconds(request.ip, Date.now()) === 0) return
-    throw new Denied('too-many-requests', 'too many failed attempts; wait a minute')
-  }
-  const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
-  try {
-    const address = `${request.ip}:${request.socket.remotePort ?? 0}`
-    return await callerOf(
-      request.headers.authorization,
-      { ...parts, beforeProof },
-      { tls: request.protocol === 'https', loopback, address },
-    )
-  } catch (error) {
-    if (error instanceof Denied) failures.take(request.ip, Date.now())
-    throw error
-  }
 }
 
 function permit(route: Route, caller: Caller): void {
@@ -169,10 +167,28 @@ function goneSignal(reply: FastifyReply): AbortSignal {
   return gone.signal
 }
 
+/** Asks again who calls, but not more often than needed; throws Denied once they are nobody. */
+function stillProved(prove: () => Promise<unknown>): () => Promise<void> {
+  let provedAt = performance.now()
+  return async () => {
+    if (performance.now() - provedAt < PROVED_FOR_MS) return
+    await prove()
+    provedAt = performance.now()
+  }
+}
+
 /** The status has been sent when a line fails: the failure is a last line of its own, which no good line looks like. */
-async function* asLines(values: AsyncIterable<unknown>, signal: AbortSignal, parts: ApiParts): AsyncGenerator<string> {
+async function* asLines(
+  values: AsyncIterable<unknown>,
+  signal: AbortSignal,
+  still: () => Promise<void>,
+  parts: ApiParts,
+): AsyncGenerator<string> {
   try {
-    for await (const value of values) yield `${JSON.stringify(value)}\n`
+    for await (const value of values) {
+      await still()
+      yield `${JSON.stringify(value)}\n`
+    }
   } catch (error) {
     if (signal.aborted) return
     const known = problemOf(error)

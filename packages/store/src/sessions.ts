@@ -68,8 +68,8 @@ export interface SessionFilter {
   readonly since?: Date
   readonly live?: boolean
   readonly limit?: number
-  /** Reads on after this session of an earlier answer. */
-  readonly before?: { readonly startedAt: Date; readonly id: string }
+  /** Reads on after this session, by its id, of an earlier answer. */
+  readonly before?: string
 }
 
 export interface SearchFilter {
@@ -78,7 +78,7 @@ export interface SearchFilter {
   readonly since?: Date
   readonly limit?: number
   /** Reads on after this statement of an earlier answer. */
-  readonly before?: { readonly at: Date }
+  readonly before?: { readonly session: string; readonly statement: number }
 }
 
 export interface SessionTable {
@@ -159,9 +159,9 @@ function listQuery(
   if (filter.live === true) query = query.where('ended_at', 'is', null)
   if (filter.live === false) query = query.where('ended_at', 'is not', null)
   if (filter.before !== undefined) {
-    const { startedAt, id } = filter.before
-    // Truncated as the caller saw it: JavaScript's dates have no microseconds.
-    query = query.where(sql<boolean>`(date_trunc('milliseconds', started_at), id) < (${startedAt}, ${storable(id)})`)
+    // By the row itself, since the times that callers see have lost their microseconds.
+    const last = sql`select started_at, id from sallyport.sessions where id = ${storable(filter.before)}`
+    query = query.where(sql<boolean>`(started_at, id) < (${last})`)
   }
   return query.orderBy('started_at', 'desc').orderBy('id', 'desc').limit(limitOf(filter.limit))
 }
@@ -177,10 +177,14 @@ async function search(database: Database, text: string, filter: SearchFilter): P
   if (filter.identity !== undefined) query = query.where('of.identity', '=', storable(filter.identity))
   if (filter.target !== undefined) query = query.where('of.target', '=', storable(filter.target))
   if (filter.since !== undefined) query = query.where('s.at', '>=', filter.since)
-  if (filter.before !== undefined) query = query.where('s.at', '<', filter.before.at)
+  if (filter.before !== undefined) {
+    const { session, statement } = filter.before
+    const last = sql`select at, session, number from sallyport.statements where session = ${storable(session)} and number = ${statement}`
+    query = query.where(sql<boolean>`(s.at, s.session, s.number) < (${last})`)
+  }
   const rows = await query
     .orderBy('s.at', 'desc')
-    .orderBy('s.session')
+    .orderBy('s.session', 'desc')
     .orderBy('s.number', 'desc')
     .limit(limitOf(filter.limit))
     .execute()

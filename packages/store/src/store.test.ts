@@ -167,7 +167,8 @@ describe('sessions', () => {
     expect(await ids({ identity: 'ann', live: false })).toBe('s6 s4 s2')
     expect(await ids({ live: true })).toBe('s9 s8')
     expect(await ids({ since: new Date('2026-01-01T08:00:00Z'), target: 'orders' })).toBe('s9 s8')
-    expect(await ids({ limit: 2, before: { startedAt: new Date('2026-01-01T05:00:00Z'), id: 's5' } })).toBe('s4 s3')
+    expect(await ids({ limit: 2, before: 's5' })).toBe('s4 s3')
+    expect([await ids({ before: 's1' }), await ids({ before: 'none' })]).toEqual(['', ''])
     expect(await ids({ target: 'none' })).toBe('')
   })
 
@@ -181,6 +182,22 @@ describe('sessions', () => {
       await found('\u0000'),
     ]).toEqual([1, 0, 0, 9, 0])
     expect((await store.sessions.search('of_', { identity: 'ann', limit: 2 })).map(({ session }) => session)).toEqual(['s8', 's6'])
+  })
+
+  it('lose none where a page ends within a millisecond of many', async () => {
+    await hands.query(`
+      insert into sallyport.statements (session, number, at, kind, text, parameters, effects, held)
+      select 's1', 10 + n, timestamptz '2026-01-01 00:30:00.123' + (n / 2) * interval '1 microsecond', 'query', 'crowd', '[]', '[]', true
+      from generate_series(1, 7) n`)
+    const seen: number[] = []
+    for (let last: number | undefined, turn = 0; turn < 9; turn++) {
+      const before = last === undefined ? {} : { before: { session: 's1', statement: last } }
+      const page = await store.sessions.search('crowd', { limit: 2, ...before })
+      seen.push(...page.map(({ id }) => id))
+      last = page.at(-1)?.id
+      if (page.length < 2) break
+    }
+    expect(seen).toEqual([17, 16, 15, 14, 13, 12, 11])
   })
 })
 

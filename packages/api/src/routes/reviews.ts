@@ -77,7 +77,7 @@ async function readable(caller: Caller, reviewId: string, parts: ApiParts): Prom
   return review
 }
 
-/** The open reviews first, then each review whenever it changes; `{}` now and then, to keep the connection. */
+/** The open reviews first, and `{}` after the last of them; then each review whenever it changes, and `{}` to keep the connection. */
 async function* changes(caller: Caller, parts: ApiParts, signal: AbortSignal): AsyncGenerator {
   const waiting = new Set<string>()
   let wake: () => void = () => {}
@@ -90,6 +90,7 @@ async function* changes(caller: Caller, parts: ApiParts, signal: AbortSignal): A
   signal.addEventListener('abort', () => wake(), { once: true })
   try {
     for (const review of await parts.reviews.list({ state: 'open', limit: 1000 })) if (mayRead(caller, review)) yield review
+    yield {}
     while (!signal.aborted) {
       for (const reviewId of waiting) {
         waiting.delete(reviewId)

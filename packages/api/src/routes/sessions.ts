@@ -4,7 +4,7 @@ import { Denied } from '@sallyport/core'
 import { z } from 'zod'
 import { isOwn, mayReadEverything } from '../caller.js'
 import type { Caller } from '../caller.js'
-import type { ApiParts, SessionFilter, SessionSummary } from '../ports.js'
+import type { ApiParts, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
 import { notFound } from '../problem.js'
 import { route } from '../route.js'
 import type { Route } from '../route.js'
@@ -14,14 +14,30 @@ const filter = {
   identity: z.string().max(128).optional(),
   target: z.string().max(63).optional(),
   since: z.iso.datetime({ offset: true }).optional(),
-  live: z.stringbool().optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 }
-const listQuery = z.strictObject(filter)
-const searchQuery = z.strictObject({ ...filter, text: z.string().min(1).max(1000) })
+const number = z.coerce.number().int().min(0)
+const listQuery = z.strictObject({ ...filter, live: z.stringbool().optional(), before: id.shape.id.optional() })
+/** `before` and `beforeStatement` together name the last statement of the answer that is read on from. */
+const searchQuery = z
+  .strictObject({
+    ...filter,
+    text: z.string().min(1).max(1000),
+    before: id.shape.id.optional(),
+    beforeStatement: number.optional(),
+  })
+  .refine(
+    (query) => (query.before === undefined) === (query.beforeStatement === undefined),
+    'before and beforeStatement go together',
+  )
+/** `from`: microseconds since the Unix epoch, as in the lines themselves. */
+const replayQuery = z.strictObject({ from: number.default(0) })
 /** Statements of a few hundred bytes: an answer of a megabyte or so. */
 const STATEMENTS_A_PAGE = 2000
-const pageQuery = z.strictObject({ after: z.coerce.number().int().min(-1).default(-1) })
+const pageQuery = z.strictObject({
+  after: z.coerce.number().int().min(-1).default(-1),
+  limit: z.coerce.number().int().min(1).max(STATEMENTS_A_PAGE).default(STATEMENTS_A_PAGE),
+})
 const endBody = z.strictObject({ reason: z.string().min(1).max(500).default('ended by an operator') })
 
 export const sessionRoutes: readonly Route[] = [
@@ -30,28 +46,33 @@ export const sessionRoutes: readonly Route[] = [
     path: '/sessions',
     may: 'proved',
     input: z.object({ query: listQuery }),
-    answer: ({ caller, query }, parts) => parts.sessions.list(narrowed(caller, query)),
+    answer: ({ caller, query: { live, before, ...rest } }, parts) =>
+      parts.sessions.list({
+        ...narrowed(caller, rest),
+        ...(live === undefined ? {} : { live }),
+        ...(before === undefined ? {} : { before }),
+      }),
   }),
   route({
     method: 'GET',
     path: '/sessions/:id',
     may: 'proved',
     input: z.object({ params: id, query: pageQuery }),
-    answer: async ({ caller, params, query: { after } }, parts) => {
+    answer: async ({ caller, params, query: { after, limit } }, parts) => {
       const session = await readable(caller, params.id, parts)
-      const statementList = await parts.sessions.statements(session.id, { after, limit: STATEMENTS_A_PAGE })
+      const statementList = await parts.sessions.statements(session.id, { after, limit })
       // `more`: ask again with `after` the number of the last one.
-      return { ...session, statementList, more: statementList.length === STATEMENTS_A_PAGE }
+      return { ...session, statementList, more: statementList.length === limit }
     },
   }),
   route({
     method: 'GET',
     path: '/sessions/:id/replay',
     may: 'proved',
-    input: z.object({ params: id }),
-    answer: async ({ caller, params, signal }, parts) => {
+    input: z.object({ params: id, query: replayQuery }),
+    answer: async ({ caller, params, query, signal }, parts) => {
       const session = await readable(caller, params.id, parts)
-      return { lines: parts.sessions.replay(session.id, signal) }
+      return { lines: since(query.from, parts.sessions.replay(session.id, signal)) }
     },
   }),
   route({
@@ -81,21 +102,31 @@ export const sessionRoutes: readonly Route[] = [
     path: '/statements',
     may: 'proved',
     input: z.object({ query: searchQuery }),
-    answer: ({ caller, query: { text, ...rest } }, parts) => parts.sessions.search(text, narrowed(caller, rest)),
+    answer: ({ caller, query: { text, before, beforeStatement, ...rest } }, parts) =>
+      parts.sessions.search(text, {
+        ...narrowed(caller, rest),
+        ...(before === undefined || beforeStatement === undefined
+          ? {}
+          : { before: { session: before, statement: beforeStatement } }),
+      }),
   }),
 ]
 
 /** Who may not read everything sees their own, whatever they ask for. */
-function narrowed(caller: Caller, query: z.output<typeof listQuery>): SessionFilter {
-  const { identity, target, since, live, limit } = query
+function narrowed(caller: Caller, query: z.output<z.ZodObject<typeof filter>>): Omit<SearchFilter, 'before'> {
+  const { identity, target, since: after, limit } = query
   return {
     limit,
     ...(identity === undefined ? {} : { identity }),
     ...(target === undefined ? {} : { target }),
-    ...(since === undefined ? {} : { since: new Date(since) }),
-    ...(live === undefined ? {} : { live }),
+    ...(after === undefined ? {} : { since: new Date(after) }),
     ...(mayReadEverything(caller) ? {} : { mine: caller.name }),
   }
+}
+
+/** A replay is decoded from its beginning; what lies before `from` need not travel. */
+async function* since(from: number, lines: AsyncIterable<ReplayedLine>): AsyncGenerator<ReplayedLine> {
+  for await (const line of lines) if (line.at >= from) yield line
 }
 
 /** A session that exists but is not theirs looks to a caller like one that does not. */

@@ -70,7 +70,7 @@ async function start(home: Home, terminal: Terminal, { log }: Logging, teardown:
   const configuration = writeConfiguration(home, shop, ports)
   const node = await startNode({ configuration, home, env: process.env, log, onListening: () => {} })
   teardown.add('gateway', () => node.stop())
-  terminal.out(`Postgres clients connect to 127.0.0.1:${ports.postgres}; the API is at ${node.url}`)
+  terminal.out(`Postgres clients connect to 127.0.0.1:${ports.postgres}; the console is at ${node.url}`)
   return { home, ports, url: node.url }
 }
 
@@ -123,18 +123,22 @@ function invitation({ home, ports, url }: Started, { session, agentToken, review
   const here = relative(process.cwd(), home.directory)
   const at = here.startsWith('..') ? home.directory : here
   return `
-Now you. In another terminal:
+Now you. Open the console, ${url}
+and sign in with a token: as ${REVIEWER}, who approves, ${reviewerToken}
+                          as the operator, the one in ${join(at, 'admin.token')}
+
+In another terminal:
 
   psql "postgresql://${AGENT}:${agentToken}@127.0.0.1:${ports.postgres}/${TARGET}"
 
 and try:  select * from customers;   drop table orders;   update orders set total = 0;
 
   export SALLYPORT_HOME=${at}
-  npx sallyport reviews list                                   # what waits for a person
+  npx sallyport reviews list                                   # what waits for a person, without a browser
   SALLYPORT_TOKEN=${reviewerToken} npx sallyport reviews approve ID    # as ${REVIEWER}
   npx sallyport sessions list
   npx sallyport replay ${session}
   npx sallyport policy explain --identity ${AGENT} --target ${TARGET} --statement "select email from customers"
 
-API ${url}; configuration ${join(at, 'sallyport.yaml')}; log ${join(at, 'gateway.log')}. Ctrl-C ends the demo.`
+Configuration ${join(at, 'sallyport.yaml')}; log ${join(at, 'gateway.log')}. Ctrl-C ends the demo.`
 }

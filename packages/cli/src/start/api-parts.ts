@@ -1,7 +1,10 @@
 // What the API asks, answered by the rooms of this node.
 
+import { hkdfSync } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { ApiParts, Status } from '@sallyport/api'
-
 import type { Protocol, Secret } from '@sallyport/core'
 import type { Gateway } from '@sallyport/gateway'
 import type { Authenticator } from '@sallyport/identity'
@@ -44,9 +47,12 @@ export interface NodeParts {
 export function apiParts(parts: NodeParts): ApiParts {
   const { configuration, definitions, reviews, authenticator, listeners, store, recorder, protocols, log } = parts
   const publicHost = configuration.console.url === undefined ? undefined : new URL(configuration.console.url).hostname
+  const site = builtSite(log)
   const current = (): KeptDefinitions['current'] => definitions.current
   return {
     adminToken: parts.token,
+    cookieKey: new Uint8Array(hkdfSync('sha256', parts.secret, '', 'sallyport console cookies', 32)),
+    ...(site === undefined ? {} : { site }),
     authorityPem: parts.tls.authorityPem,
     hosts: publicHost === undefined ? [] : [publicHost],
     operatorGroups: () => configuration.operators.groups,
@@ -70,6 +76,14 @@ export function apiParts(parts: NodeParts): ApiParts {
     verify: verifyFor({ store, recorder, log, home: parts.home }),
     log,
   }
+}
+
+/** Where the console's pages were built; a checkout that only compiled its TypeScript has none, and works without. */
+function builtSite(log: Log): string | undefined {
+  const page = fileURLToPath(import.meta.resolve('@sallyport/console/site/index.html'))
+  if (existsSync(page)) return dirname(page)
+  log('warn', 'the console was not built, so only the API is served; run `npm run build`', { expected: page })
+  return undefined
 }
 
 async function statusOf(parts: NodeParts): Promise<Status> {

@@ -76,6 +76,12 @@ async function summaryOf(store: Store, id: string): Promise<SessionSummary | und
     statements: progress.statements,
     denied: progress.denied,
     outcome: progress.outcome,
+    kind: facts.identity.kind,
+    groups: facts.identity.groups,
+    client: facts.client.address,
+    application: facts.client.application,
+    node: facts.node,
+    bytes: progress.bytes,
   }
 }
 
