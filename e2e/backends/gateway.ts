@@ -18,6 +18,7 @@ export interface Gateway {
   readonly sshPort: number
   /** The ports for MySQL clients, and for all. */
   readonly mysqlPort: number
+  readonly httpPort: number
   readonly autoPort: number
   readonly consoleAddress: string
   readonly pid: () => number
@@ -63,6 +64,7 @@ const listeners = `listen:
   - { protocol: postgres, address: 127.0.0.1:0 }
   - { protocol: ssh, address: 127.0.0.1:0 }
   - { protocol: mysql, address: 127.0.0.1:0 }
+  - { protocol: http, address: 127.0.0.1:0 }
   - { protocol: auto, address: 127.0.0.1:0 }
 console: { address: 127.0.0.1:0 }
 `
@@ -106,6 +108,9 @@ export async function startGateway(configuration: string, options: GatewayOption
     get mysqlPort() {
       return portOf(address('mysql'))
     },
+    get httpPort() {
+      return portOf(address('http'))
+    },
     get autoPort() {
       return portOf(address('auto'))
     },
@@ -138,8 +143,6 @@ export async function startGateway(configuration: string, options: GatewayOption
   return gateway
 }
 
-const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
-
 async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {
   const child = spawn(entry, ['start', '-c', file], { env, stdio: ['ignore', 'pipe', 'pipe'], cwd: checkout })
   let own = ''
@@ -171,6 +174,8 @@ function addresses(printed: string): ReadonlyMap<string, string> {
   }
   return found
 }
+
+const portOf = (address: string): number => Number(address.slice(address.lastIndexOf(':') + 1))
 
 async function finish(running: Running, signal: NodeJS.Signals): Promise<number | null> {
   if (running.child.exitCode === null && running.child.signalCode === null) running.child.kill(signal)

@@ -28,6 +28,7 @@ const programNames = [
   'sftp-server',
   'rsync',
   'git',
+  'curl',
   'python3',
 ] as const
 export type ProgramName = (typeof programNames)[number]

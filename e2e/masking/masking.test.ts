@@ -104,7 +104,7 @@ describe.each(inject('postgres').map((facts) => [facts.major, facts] as const))(
     rewritings = await Promise.all(all.map(async ({ text }) => sql.mask(text, context, masks, 'pepper')))
     await sql.stop()
     const sent = rewritings.map((rewriting, at) => {
-      const { text, next } = all[at]
+      const { text, next } = all[at] as Case
       return rewriting.kind === 'untraceable' ? '' : `${rewriting.kind === 'rewritten' ? rewriting.text : text}\n;\n${next}`
     })
     outputs = shown(facts, sent)

@@ -214,6 +214,8 @@ export interface ApiParts {
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
     /** As a terminal showed it: lines of an asciicast version 2. Throws Denied where the session's protocol has no terminals. */
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
+    /** HAR 1.2; only sessions of protocol http have one. */
+    har(id: string): Promise<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

@@ -180,10 +180,12 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
   command(program, 'replay <session>', 'what was asked, ruled and answered, in its time')
     .option('--speed <factor>', 'so many times as fast; absent: as it was on a terminal, else at once', factor)
     .option('--instant', 'without waiting')
-    .addOption(new Option('--format <format>').choices(['text', 'json', 'asciicast']).default('text'))
+    .addOption(new Option('--format <format>').choices(['text', 'json', 'asciicast', 'har']).default('text'))
     .action(
-      async (session: string, options: { speed?: number; instant?: true; format: 'text' | 'json' | 'asciicast'; json?: true }) =>
-        (await import('./commands/replay.js')).replayCommand(session, options, terminal),
+      async (
+        session: string,
+        options: { speed?: number; instant?: true; format: 'text' | 'json' | 'asciicast' | 'har'; json?: true },
+      ) => (await import('./commands/replay.js')).replayCommand(session, options, terminal),
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
     .option('--all', 'every session (as without SESSION)')

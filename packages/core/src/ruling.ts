@@ -4,7 +4,11 @@ import type { Statement } from './statement.js'
 
 export type Transform = 'null' | 'redact' | 'partial' | 'hash' | 'token'
 
-/** One column (`schema.table.column`, or a JSON field) and what becomes of its values. */
+/** Kinds of value that are found by what they look like, wherever they stand. */
+export const detectorNames = ['email', 'card', 'iban', 'ssn', 'phone', 'secret'] as const
+export type DetectorName = (typeof detectorNames)[number]
+
+/** One column (`schema.table.column`, a pattern of JSON fields, or `@detector`) and what becomes of its values. */
 export interface Mask {
   readonly column: string
   readonly with: Transform

@@ -2,9 +2,9 @@
 
 import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js'
 import type { Frame, Line, Outcome, Side } from './frame.js'
-import type { Mask, Ruling } from './ruling.js'
+import type { Mask, Ruling, Verdict } from './ruling.js'
 import type { Effect, Statement, StatementKind } from './statement.js'
-import type { Target, Upstream } from './target.js'
+import type { Credential, Target, Upstream } from './target.js'
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
 
@@ -54,8 +54,12 @@ export interface Session extends Reach {
   /** Whether a mask rule could apply to this identity here; where so, error details of writes are covered as well. */
   readonly mayMask: boolean
   readonly mayRule: boolean
+  /** The stored credential, for protocols that put it into each request. The same rules: fetched late, goes nowhere else. */
+  credential(): Promise<Credential>
   /** Records statement and ruling, settles a review with people, and answers what to obey. Never throws for a denial. */
   judge(statement: Statement, asking?: Asking): Settled<Ruling>
+  /** What policy would answer; nothing is recorded and nobody is asked. For lists of what may be done. */
+  foresee(statement: Statement): Verdict
   /** Bytes as the client sees them (`from: 'upstream'`), or data the client sent that belongs to the evidence (`from: 'client'`). */
   record(from: Side, bytes: Uint8Array, channel?: number): void
   outcome(outcome: Outcome): void
@@ -70,6 +74,8 @@ export interface Session extends Reach {
 export interface GatewayTls {
   readonly context: SecureContext
   readonly certificate: Uint8Array
+  /** A context that shows a certificate for this host name, of our own authority; absent where the operator brought a certificate. */
+  readonly contextFor?: (host: string) => SecureContext
 }
 
 export interface Gate {
@@ -79,6 +85,8 @@ export interface Gate {
   challenge(user: string): Promise<ScramChallenge>
   /** Who, where, whether granted, and the `connect` statement. Throws Denied. */
   admit(login: Login, asking?: Asking): Promise<Session>
+  /** This connection showed the proof of a session that lives already, so it is no stranger any more. */
+  rejoin(session: Session): void
   /** Says what went wrong in the gateway's log. Never a credential, never a value. */
   log(level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>): void
 }

@@ -25,6 +25,22 @@ export interface Effect {
   readonly opaque?: true
   /** The file that is touched: an absolute path, or `~/...` below the login's home. Parts that cannot be known read `\ufffd`. */
   readonly file?: string
+  /** HTTP: what this effect is of. */
+  readonly request?: RequestFacts
+}
+
+/** A request as rules see it. Where a list is absent it could not be told: every rule that names one could apply. */
+export interface RequestFacts {
+  /** Upper case. */
+  readonly method: string
+  /** Decoded, without dot segments, below the target's address. */
+  readonly path: string
+  /** OpenAPI operationId, GraphQL operation (`query`, `query.NAME`), JSON-RPC method. */
+  readonly operations?: readonly string[]
+  /** MCP tools it calls. */
+  readonly tools?: readonly string[]
+  /** Fields it sends or asks for, as dotted paths without array indexes. */
+  readonly fields?: readonly string[]
 }
 
 /** Stands for the parts of a program, an argument or a path that are only known when they run. Where it was written, it is not known either. */

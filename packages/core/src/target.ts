@@ -25,6 +25,21 @@ export interface Target {
   /** What a granted caller may do where no rule matches. */
   readonly default: 'allow' | 'deny'
   readonly trust: { readonly functions: readonly string[] }
+  readonly http?: HttpSettings
+}
+
+/** What only targets of protocol http have. */
+export interface HttpSettings {
+  /** Operations of its OpenAPI file. */
+  readonly operations: readonly { readonly method: string; readonly path: string; readonly id: string }[]
+  /** Bytes of each body that are read before the request goes on, so that rules can see into it. */
+  readonly readBodyBytes: number
+  /** Bytes of each body that are recorded; of what is longer, a digest. */
+  readonly recordBodyBytes: number
+  /** How long a held request waits before its caller is told to come back. */
+  readonly patienceMs: number
+  /** Names of headers and query parameters whose values are never recorded, besides the well-known ones. */
+  readonly secretNames: readonly string[]
 }
 
 export type Credential =
@@ -32,6 +47,26 @@ export type Credential =
   | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
   | { readonly kind: 'privateKey'; readonly username: string; readonly privateKey: Secret; readonly passphrase?: Secret }
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret }
+  | { readonly kind: 'bearer'; readonly token: Secret }
+  /** RFC 6749, section 4.4: a token is fetched with these and goes on in their place. */
+  | {
+      readonly kind: 'oauth2'
+      readonly tokenUrl: string
+      readonly clientId: string
+      readonly clientSecret: Secret
+      readonly scope?: string
+      readonly audience?: string
+    }
+  /** Mutual TLS; both PEM. */
+  | { readonly kind: 'certificate'; readonly certificate: string; readonly privateKey: Secret }
+  | {
+      readonly kind: 'aws'
+      readonly accessKeyId: string
+      readonly secretAccessKey: Secret
+      readonly sessionToken?: Secret
+      readonly region: string
+      readonly service: string
+    }
 
 /** A connection to the target, before its protocol's own login. */
 export interface Upstream {

@@ -7,8 +7,9 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
+import type { SecureContext } from 'node:tls'
 import forge from 'node-forge'
-import { Misconfigured } from '@sallyport/core'
+import { Misconfigured, Remembered } from '@sallyport/core'
 import type { GatewayTls } from '@sallyport/core'
 
 const { asn1 } = forge
@@ -17,6 +18,8 @@ const authorityDays = 3650
 /** Clients (Apple's, for one) refuse leaves that live longer than 398 days. */
 const leafDays = 397
 const renewDays = 30
+/** Hosts of targets; each context costs some tens of kilobytes. */
+const maxMinted = 1_000
 
 const ecdsaWithSha256 = '1.2.840.10045.4.3.2'
 
@@ -38,7 +41,26 @@ export function gatewayTls(directory: string, names: readonly string[], own?: { 
   const wanted = [...new Set(['localhost', '127.0.0.1', '::1', ...names])].sort()
   const fits = (leaf: Made): boolean => stillGood(leaf, authority, wanted)
   const leaf = kept(directory, 'gateway', () => makeLeaf(authority, wanted), fits)
-  return opened(leaf.certificatePem + authority.certificatePem, leaf.keyPem, authority.certificatePem)
+  return {
+    ...opened(leaf.certificatePem + authority.certificatePem, leaf.keyPem, authority.certificatePem),
+    contextFor: minter(authority),
+  }
+}
+
+/** Contexts for the hosts a forward proxy answers for, each made at its first use and again before its certificate ends. */
+function minter(authority: Made): (host: string) => SecureContext {
+  const made = new Remembered<string, { readonly context: SecureContext; readonly until: number }>({
+    entries: maxMinted,
+    weight: maxMinted,
+  })
+  return (host) => {
+    const known = made.get(host)
+    if (known !== undefined && known.until > Date.now()) return known.context
+    const leaf = makeLeaf(authority, [host])
+    const { context } = opened(leaf.certificatePem + authority.certificatePem, leaf.keyPem, authority.certificatePem)
+    made.set(host, { context, until: Date.now() + (leafDays - renewDays) * day }, 1)
+    return context
+  }
 }
 
 function opened(chainPem: string, keyPem: string, authorityPem: string): KeptTls {

@@ -186,6 +186,9 @@ class Node implements Gateway {
         known()
         return session
       },
+      rejoin: (session) => {
+        if (this.#sessions.has(session.id)) known()
+      },
     }
   }
 

@@ -116,9 +116,17 @@ export class LiveSession implements Session {
   async dial(): Promise<Upstream> {
     const { target } = this.#parts
     const credential = await this.#parts.credential()
-    const { host, port } = splitAddress(target.address)
+    const { host, port } = endpointOf(target.address)
     const stream = await dialTcp(host, port, target.name, this.signal)
     return { stream, host, port, database: target.database, credential }
+  }
+
+  credential(): Promise<Credential> {
+    return this.#parts.credential()
+  }
+
+  foresee(statement: Statement): Verdict {
+    return this.signal.aborted ? sessionEnded : this.#evaluate(statement, undefined)
   }
 
   judge(statement: Statement, asking: Asking = {}): Settled<Ruling> {
@@ -260,6 +268,13 @@ function sameMasks(one: Allowed, two: Allowed): boolean {
   const listed = (allowed: Allowed): string =>
     allowed.kind === 'mask' ? JSON.stringify(allowed.masks.map((mask: Mask) => [mask.column, mask.with])) : '[]'
   return listed(one) === listed(two)
+}
+
+/** Where an address leads: `host:port`, `[v6]:port`, or a URL. */
+function endpointOf(address: string): { host: string; port: number } {
+  if (!/^https?:\/\//.test(address)) return splitAddress(address)
+  const { hostname, port, protocol } = new URL(address)
+  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }
 }
 
 /** `host:port` or `[v6]:port`. */

@@ -5,6 +5,7 @@ import { compileCondition } from './condition.js'
 import { anyColumn, certaintyOf, effectCriteria } from './criteria.js'
 import { durationMs } from './duration.js'
 import { compileExpression } from './expression.js'
+import { requestMasks } from './request-criteria.js'
 import type { Effect, Statement, StatementKind } from '@sallyport/core'
 import type { Condition, Scope } from './condition.js'
 import type { EffectCriterion } from './criterion.js'
@@ -80,7 +81,7 @@ export function matchEffects(compiledRule: CompiledRule, effects: readonly Effec
   const doubt = met.find(({ certainty }) => certainty === 'could')
   const first = sure ?? doubt
   if (first === undefined || (rule.then === 'allow' && sure === undefined)) return undefined
-  const columns = rule.then === 'mask' ? met.flatMap(({ effect }) => anyColumn(rule.what?.columns ?? [], effect)) : []
+  const columns = rule.then === 'mask' ? met.flatMap(({ effect }) => maskedIn(rule, effect, kind)) : []
   const covers = met.filter(({ effect, certainty }) => lets(rule, effect, certainty)).map(({ effect }) => effect)
   return {
     compiled: compiledRule,
@@ -95,8 +96,8 @@ export function matchEffects(compiledRule: CompiledRule, effects: readonly Effec
 /** How surely the rule is about this effect. */
 export function certaintyFor(compiledRule: CompiledRule, effect: Effect, kind: StatementKind): Certainty {
   const { rule, criteria } = compiledRule
-  // A mask covers what is shown; values that are written are the caller's own.
-  if (rule.then === 'mask' && effect.access === 'write') return 'no'
+  // A mask covers what is shown; values that are written are the caller's own. A request that writes is answered like any other.
+  if (rule.then === 'mask' && effect.access === 'write' && kind !== 'request') return 'no'
   const certainty = certaintyOf(criteria, effect, kind)
   // Only a rule that says so lets pass what nobody understood, however well the name of it fits.
   const vouched = rule.what?.access?.includes('unknown') === true
@@ -124,10 +125,14 @@ export function rowsLeft(compiledRule: CompiledRule, rows: number | undefined): 
   return rowsOver === undefined || (rows !== undefined && rows > rowsOver) ? undefined : rowsOver
 }
 
+function maskedIn(rule: Rule, effect: Effect, kind: StatementKind): readonly string[] {
+  return kind === 'request' ? requestMasks(rule.what) : anyColumn(rule.what?.columns ?? [], effect)
+}
+
 function lets(rule: Rule, effect: Effect, certainty: Certainty): boolean {
   if (rule.then === 'review') return true
   if (rule.then === 'deny' || certainty !== 'yes') return false
-  if (rule.then === 'allow') return true
+  if (rule.then === 'allow' || effect.request !== undefined) return true
   const masked = anyColumn(rule.what?.columns ?? [], effect)
   return masked.length === (effect.columns ?? []).length
 }

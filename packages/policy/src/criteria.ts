@@ -3,23 +3,11 @@
 import { matchesAnyName } from '@sallyport/core'
 import { matchesAnyPartly, matchesAnyUnsureName, isUnsure, leastSure, surest } from './unsure.js'
 import { isOfShell, shellCriteria } from './shell-criteria.js'
+import { requestCriteria } from './request-criteria.js'
 import type { Effect, StatementKind } from '@sallyport/core'
 import type { EffectCriterion } from './criterion.js'
 import type { Certainty } from './unsure.js'
 import type { Rule, What } from './schema.js'
-
-/**
- * Criteria of protocols whose statements do not exist yet, and the kinds of statement they will look into. On any other kind they
- * do not hold; on those kinds, until the protocol's effects tell programs and paths apart, they are never sure: such a rule then
- * restricts whatever it could apply to, and allows nothing.
- */
-const laterCriteria = [
-  { key: 'methods', kinds: ['request'] },
-  { key: 'paths', kinds: ['request'] },
-  { key: 'fields', kinds: ['request'] },
-  { key: 'operations', kinds: ['request'] },
-  { key: 'tools', kinds: ['request'] },
-] as const satisfies readonly { readonly key: keyof What; readonly kinds: readonly StatementKind[] }[]
 
 /** Who reads the criteria, and so which way doubt falls. */
 type Then = Rule['then']
@@ -49,11 +37,7 @@ export function effectCriteria(what: What | undefined, then: Then): readonly Eff
     criteria.push({ key: 'bounded', says: `bounded ${bounded}`, holds: ofSql(doubtful((effect) => effect.bounded === bounded)) })
   }
   criteria.push(...shellCriteria(what, then))
-  for (const { key, kinds } of laterCriteria) {
-    const values = what[key]
-    if (values === undefined) continue
-    criteria.push({ key, says: list(key, values), holds: (_, kind) => (kinds.some((one) => one === kind) ? 'could' : 'no') })
-  }
+  criteria.push(...requestCriteria(what, then))
   return criteria
 }
 

@@ -25,6 +25,7 @@ const protocolOf: Partial<Record<keyof What, string>> = {
   fields: 'http',
   operations: 'http',
   tools: 'http',
+  detectors: 'http',
 }
 /** Verbs that only ever come with one access, so that naming another beside them is a contradiction. */
 const accessOfVerb: Readonly<Record<string, string>> = { select: 'read', insert: 'write', update: 'write', delete: 'write' }

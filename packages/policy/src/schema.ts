@@ -1,5 +1,6 @@
 // What an operator may write in `rules` and `grants`. Unknown keys are refused: a misspelt criterion must not widen a rule.
 
+import { detectorNames } from '@sallyport/core'
 import { z } from 'zod'
 
 import { conditionFault } from './condition.js'
@@ -73,6 +74,8 @@ export const whatSchema = strictly('what', {
   fields: names.optional(),
   operations: names.optional(),
   tools: names.optional(),
+  /** Kinds of value a mask finds by what they look like. */
+  detectors: listOf(oneOf(detectorNames)).optional(),
 })
 
 const reviewersSchema = strictly('reviewers', {
@@ -160,10 +163,12 @@ function fitsTogether(rule: Rule, context: z.core.$RefinementCtx<Rule>): void {
     if (rule.within !== undefined) fault(['within'], `within means something only with then: review, not ${rule.then}`)
   }
   if (rule.then === 'mask') {
-    if (rule.what?.columns === undefined && rule.what?.fields === undefined) {
-      fault(['then'], 'a mask needs what: { columns: [...] } (or fields, for JSON): what it covers')
+    if (rule.what?.columns === undefined && rule.what?.fields === undefined && rule.what?.detectors === undefined) {
+      fault(['then'], 'a mask needs what: { columns: [...] } (or fields or detectors, for JSON): what it covers')
     }
   } else if (rule.with !== undefined) fault(['with'], `with means something only with then: mask, not ${rule.then}`)
+  if (rule.what?.detectors !== undefined && rule.then !== 'mask')
+    fault(['what', 'detectors'], `detectors means something only with then: mask, not ${rule.then}`)
   if (rule.what?.rowsOver !== undefined && rule.then !== 'deny' && rule.then !== 'review') {
     fault(['what', 'rowsOver'], 'rowsOver stops a result that grows too long: use it with then: deny or then: review')
   }

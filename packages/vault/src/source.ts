@@ -16,6 +16,26 @@ export type CredentialSource =
   | { readonly username: string; readonly password: SecretSource }
   | { readonly username: string; readonly privateKey: SecretSource; readonly passphrase?: SecretSource | undefined }
   | { readonly header: { readonly name: string; readonly value: SecretSource } }
+  | { readonly bearer: SecretSource }
+  | {
+      readonly oauth2: {
+        readonly tokenUrl: string
+        readonly clientId: string
+        readonly clientSecret: SecretSource
+        readonly scope?: string | undefined
+        readonly audience?: string | undefined
+      }
+    }
+  | { readonly certificate: SecretSource; readonly privateKey: SecretSource }
+  | {
+      readonly aws: {
+        readonly accessKeyId: string
+        readonly secretAccessKey: SecretSource
+        readonly sessionToken?: SecretSource | undefined
+        readonly region: string
+        readonly service: string
+      }
+    }
 
 const kinds = ['env', 'file', 'sealed', 'vault'] as const
 const instead = 'write { env: NAME }, { file: PATH }, { sealed: TEXT } or { vault: "path#field" }'

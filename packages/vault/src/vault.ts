@@ -52,6 +52,7 @@ export function openVault(options: VaultOptions): Vault {
     credentialFor: async (source, context = '') => {
       if (source === undefined) return { kind: 'none' }
       if ('header' in source) return { kind: 'header', name: source.header.name, value: await read(source.header.value, context) }
+      if (!('username' in source)) return await ofHttp(source, (each) => read(each, context))
       const { username } = source
       if ('password' in source) return { kind: 'password', username, password: await read(source.password, context) }
       const privateKey = await read(source.privateKey, context)
@@ -68,9 +69,35 @@ export function openVault(options: VaultOptions): Vault {
   }
 }
 
+type HttpSource = Exclude<CredentialSource, { readonly username: string } | { readonly header: object }>
+
+async function ofHttp(source: HttpSource, read: (source: SecretSource) => Promise<Secret>): Promise<Credential> {
+  if ('bearer' in source) return { kind: 'bearer', token: await read(source.bearer) }
+  if ('certificate' in source) {
+    return {
+      kind: 'certificate',
+      certificate: (await read(source.certificate)).reveal(),
+      privateKey: await read(source.privateKey),
+    }
+  }
+  if ('oauth2' in source) {
+    const { tokenUrl, clientId, clientSecret, scope, audience } = source.oauth2
+    const asked = { ...(scope === undefined ? {} : { scope }), ...(audience === undefined ? {} : { audience }) }
+    return { kind: 'oauth2', tokenUrl, clientId, clientSecret: await read(clientSecret), ...asked }
+  }
+  const { accessKeyId, secretAccessKey, sessionToken, region, service } = source.aws
+  const keys = { accessKeyId, secretAccessKey: await read(secretAccessKey), region, service }
+  return { kind: 'aws', ...keys, ...(sessionToken === undefined ? {} : { sessionToken: await read(sessionToken) }) }
+}
+
 function sourcesIn(source: CredentialSource | undefined): readonly SecretSource[] {
   if (source === undefined) return []
   if ('header' in source) return [source.header.value]
+  if ('bearer' in source) return [source.bearer]
+  if ('oauth2' in source) return [source.oauth2.clientSecret]
+  if ('certificate' in source) return [source.privateKey]
+  if ('aws' in source)
+    return [source.aws.secretAccessKey, ...(source.aws.sessionToken === undefined ? [] : [source.aws.sessionToken])]
   if ('password' in source) return [source.password]
   return source.passphrase === undefined ? [source.privateKey] : [source.privateKey, source.passphrase]
 }

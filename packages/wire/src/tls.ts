@@ -13,13 +13,22 @@ export function acceptTls(
     readonly alpn: readonly string[]
     readonly requireAlpn: boolean
     readonly deadline: AbortSignal
+    /** A context for the name that the client asks for, where it is not the usual one. */
+    readonly contextFor?: (name: string) => SecureContext | undefined
   },
 ): Promise<TLSSocket> {
+  const { contextFor } = options
   const secured = new TLSSocket(stream, {
     isServer: true,
     secureContext: options.context,
     ALPNProtocols: [...options.alpn],
     requestCert: false,
+    ...(contextFor === undefined
+      ? {}
+      : {
+          SNICallback: (name: string, done: (error: Error | null, context?: SecureContext) => void) =>
+            done(null, contextFor(name) ?? options.context),
+        }),
   })
   return handshake(
     secured,
@@ -27,6 +36,8 @@ export function acceptTls(
     options.deadline,
     (cause) => new Malformed('client', 'tls-failed', 'the TLS handshake failed', { cause }),
   ).then((ready) => {
+    // Only a tls.Server says so; without it Node's HTTP/2 waits for a handshake that is over.
+    Object.assign(ready, { secureConnecting: false })
     if (options.requireAlpn && !ready.alpnProtocol) {
       ready.destroy()
       throw new Malformed('client', 'tls-no-alpn', `a direct TLS connection must offer ALPN ${options.alpn.join(', ')}`)

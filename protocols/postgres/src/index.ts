@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
 import type { SqlContext, SqlReader } from '@sallyport/sql'
-import { relay } from '@sallyport/wire'
+import { readClientHello, relay } from '@sallyport/wire'
 import type { RelayRun } from '@sallyport/wire'
 import { CancelKeys, sendCancel } from './cancel.js'
 import { Catalogues } from './catalogues.js'
@@ -71,11 +71,18 @@ interface Shared extends PostgresOptions {
 
 /** A start-up packet names its length, then protocol 3 or one of the special requests. */
 function recognises(first: Uint8Array): 'yes' | 'no' | 'more' {
-  if (first[0] === tlsRecord) return 'yes'
+  if (first[0] === tlsRecord) return asksForPostgres(first)
   if (first.length > 0 && first[0] !== 0) return 'no'
   if (first.length < 8) return 'more'
   const code = Buffer.from(first).readUInt32BE(4)
   return code >>> 16 === anyMinorOf3 || Object.values<number>(codes).includes(code) ? 'yes' : 'no'
+}
+
+/** A direct TLS connection says by ALPN what it wants inside (PostgreSQL documentation, section 54.2.12). */
+function asksForPostgres(first: Uint8Array): 'yes' | 'no' | 'more' {
+  const hello = readClientHello(first)
+  if (hello.kind === 'more') return 'more'
+  return hello.kind === 'hello' && hello.protocols.includes('postgresql') ? 'yes' : 'no'
 }
 
 async function serve(client: ClientConnection, gate: Gate, shared: Shared): Promise<void> {

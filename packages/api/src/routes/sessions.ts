@@ -77,6 +77,13 @@ export const sessionRoutes: readonly Route[] = [
     },
   }),
   route({
+    method: 'GET',
+    path: '/sessions/:id/har',
+    may: 'proved',
+    input: z.object({ params: id }),
+    answer: async ({ caller, params }, parts) => parts.sessions.har((await readable(caller, params.id, parts)).id),
+  }),
+  route({
     method: 'POST',
     path: '/sessions/:id/end',
     may: 'proved',

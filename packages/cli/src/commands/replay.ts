@@ -9,7 +9,7 @@ import type { Terminal } from '../output/terminal.js'
 interface ReplayOptions {
   readonly speed?: number
   readonly instant?: true
-  readonly format: 'text' | 'json' | 'asciicast'
+  readonly format: 'text' | 'json' | 'asciicast' | 'har'
   readonly json?: true
 }
 
@@ -18,6 +18,12 @@ const LONGEST_PAUSE_MS = 3000
 
 export async function replayCommand(session: string, options: ReplayOptions, terminal: Terminal): Promise<void> {
   const path = `/sessions/${encodeURIComponent(session)}/replay`
+  if (options.format === 'har') {
+    terminal.out(
+      JSON.stringify(await openClient(terminal.env).call('GET', `/sessions/${encodeURIComponent(session)}/har`), null, 2),
+    )
+    return
+  }
   if (options.format === 'asciicast') {
     for await (const line of openClient(terminal.env).lines<object>(`${path}?format=asciicast`)) terminal.out(JSON.stringify(line))
     return

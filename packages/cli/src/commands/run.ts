@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { isIP } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ReachableTarget } from '@sallyport/api'
@@ -40,6 +41,7 @@ export async function connectCommand(
         `${credentials.name} may reach no target ${target}; \`sallyport targets\` lists what is there`,
       )
     return withEnvironment([found], target, credentials, terminal, (environment, authority) => {
+      if (found.protocol === 'http') return execute('curl', curlArguments(found, args, environment), environment, terminal)
       const own = programFor(found.protocol, target, {
         name: credentials.name,
         authority,
@@ -62,6 +64,17 @@ export async function runCommand(
     const database = targets.length === 1 ? targets[0]?.name : undefined
     return withEnvironment(targets, database, credentials, terminal, (environment) => execute(program, args, environment, terminal))
   })
+}
+
+/** `/path` is a path at the target; all else is curl's own. The token is in a file that curl reads: arguments can be seen by others. */
+function curlArguments(
+  target: ReachableTarget,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): readonly string[] {
+  const base = (target.connection ?? '').replace(/\/$/, '')
+  const paths = args.some((arg) => arg.startsWith('/')) ? args : [...args, '/']
+  return ['--config', environment['SALLYPORT_CURL'] ?? '', ...paths.map((arg) => (arg.startsWith('/') ? base + arg : arg))]
 }
 
 async function withCredentials(
@@ -108,10 +121,12 @@ async function withEnvironment(
   try {
     const authority = join(directory, 'authority.crt')
     writeFileSync(authority, await credentials.client.text('/authority'))
+    const http = targets.find((target) => target.protocol === 'http' && target.endpoint !== null)?.endpoint ?? undefined
     const ssh = sshEnvironment(targets, credentials.name, (await credentials.client.text('/ssh-host-key')).trim(), directory)
     const token = credentials.token.reveal()
     const environment = {
-      ...withoutOurs(terminal.env),
+      ...withoutOurs(terminal.env, http !== undefined),
+      ...(http === undefined ? {} : proxyEnvironment(http, credentials, directory, authority)),
       SALLYPORT_URL: credentials.client.url,
       SALLYPORT_TOKEN: token,
       SALLYPORT_CA: authority,
@@ -125,9 +140,36 @@ async function withEnvironment(
   }
 }
 
+/** The gateway as the proxy for everything, and its authority as the one that curl, OpenSSL, Python's requests and Node trust. */
+function proxyEnvironment(
+  endpoint: { readonly host: string; readonly port: number },
+  { name, token }: Credentials,
+  directory: string,
+  authority: string,
+): Readonly<Record<string, string>> {
+  const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
+  const proxy = `http://${encodeURIComponent(name)}:${encodeURIComponent(token.reveal())}@${host}:${endpoint.port}`
+  const curl = join(directory, 'curl')
+  writeFileSync(curl, `header = "Sallyport-Token: ${token.reveal()}"\nnoproxy = "*"\n`, { mode: 0o600 })
+  return {
+    HTTPS_PROXY: proxy,
+    HTTP_PROXY: proxy,
+    https_proxy: proxy,
+    http_proxy: proxy,
+    SSL_CERT_FILE: authority,
+    CURL_CA_BUNDLE: authority,
+    REQUESTS_CA_BUNDLE: authority,
+    NODE_EXTRA_CA_CERTS: authority,
+    SALLYPORT_HTTP: `http://${host}:${endpoint.port}`,
+    SALLYPORT_CURL: curl,
+  }
+}
+
+const proxyNames = /^(?:https?|no|all)_proxy$/i
+
 /** The program must not find its way past its own identity, nor to another server than meant. */
-function withoutOurs(env: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  const kept = Object.entries(env).filter(([name]) => !/^(PG|MYSQL_|SALLYPORT_)/.test(name))
+function withoutOurs(env: Readonly<Record<string, string | undefined>>, proxied: boolean): Record<string, string> {
+  const kept = Object.entries(env).filter(([name]) => !/^(PG|MYSQL_|SALLYPORT_)/.test(name) && !(proxied && proxyNames.test(name)))
   return Object.fromEntries(kept.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
 }
 

@@ -9,12 +9,27 @@ export function identitiesOf(definitions: WrittenDefinitions): readonly Identity
 }
 
 export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
-  return definitions.targets.map(({ credential: _credential, database, tlsAuthorities, hostKey, ...rest }) => ({
-    ...rest,
-    ...(database === undefined ? {} : { database }),
-    ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
-    ...(hostKey === undefined ? {} : { hostKey }),
-  }))
+  return definitions.targets.map((written) => {
+    const { name, protocol, address, tls, tlsAuthorities, labels, durability, default: fallback } = written
+    const common = {
+      name,
+      protocol,
+      address,
+      tls,
+      labels,
+      durability,
+      default: fallback,
+      ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
+    }
+    if (written.protocol === 'http') {
+      const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames } = written
+      const settings = { operations, readBodyBytes, recordBodyBytes, patienceMs: patienceSeconds * 1000, secretNames }
+      return { ...common, databases: [], trust: { functions: [] }, http: settings }
+    }
+    if (written.protocol === 'ssh') return { ...common, databases: [], trust: { functions: [] }, hostKey: written.hostKey }
+    const { database, databases, trust } = written
+    return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }
+  })
 }
 
 /** What turns `before` into `after`, by name; order does not matter, for the strictest rule wins wherever it stands. */

@@ -3,6 +3,7 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { readOperations } from './openapi.js'
 import type { Problem } from './references.js'
 import type { WrittenConfiguration, WrittenDefinitions, WrittenTarget } from './schema.js'
 import { reasonOf } from './text.js'
@@ -27,21 +28,40 @@ export function resolveDefinitions(definitions: WrittenDefinitions, directory: s
 }
 
 function resolveTarget(target: WrittenTarget, index: number, directory: string): Resolved<WrittenTarget> {
-  const problems: Problem[] = []
-  const credential = { ...target.credential }
-  for (const part of ['password', 'privateKey', 'passphrase'] as const) {
-    const written = target.credential[part]?.file
-    if (written === undefined) continue
-    const file = resolve(directory, written)
-    const path = ['targets', index, 'credential', part, 'file']
-    const unreadable = unreadableReason(file)
-    if (unreadable !== undefined) problems.push({ path, message: `${file}: ${unreadable}` })
-    credential[part] = { file }
+  const at = ['targets', index]
+  const credential = withFiles(target.credential, [...at, 'credential'], directory)
+  const problems: Problem[] = [...credential.problems]
+  // The same form, with its paths made absolute.
+  const resolved = { ...target, credential: credential.value } as WrittenTarget
+  if (resolved.protocol === 'http' && resolved.openapi !== undefined) {
+    const read = readOperations(resolve(directory, resolved.openapi))
+    if (read.problem !== undefined) problems.push({ path: [...at, 'openapi'], message: read.problem })
+    resolved.operations = [...read.operations]
+    delete resolved.openapi
   }
-  if (target.tlsAuthorities === undefined) return { value: { ...target, credential }, problems }
+  if (target.tlsAuthorities === undefined) return { value: resolved, problems }
   const authorities = readAuthorities(target.tlsAuthorities, directory)
-  if (authorities.problem !== undefined) problems.push({ path: ['targets', index, 'tlsAuthorities'], message: authorities.problem })
-  return { value: { ...target, credential, tlsAuthorities: authorities.pem }, problems }
+  if (authorities.problem !== undefined) problems.push({ path: [...at, 'tlsAuthorities'], message: authorities.problem })
+  return { value: { ...resolved, tlsAuthorities: authorities.pem }, problems }
+}
+
+/** Every `{ file: PATH }` in it made absolute; each that cannot be read is a problem. */
+function withFiles(value: unknown, path: Problem['path'], directory: string): Resolved<unknown> {
+  if (typeof value !== 'object' || value === null) return { value, problems: [] }
+  const entries = Object.entries(value as Readonly<Record<string, unknown>>)
+  if (entries.length === 1 && entries[0]?.[0] === 'file' && typeof entries[0][1] === 'string') {
+    const file = resolve(directory, entries[0][1])
+    const unreadable = unreadableReason(file)
+    return {
+      value: { file },
+      problems: unreadable === undefined ? [] : [{ path: [...path, 'file'], message: `${file}: ${unreadable}` }],
+    }
+  }
+  const inner = entries.map(([key, part]) => [key, withFiles(part, [...path, key], directory)] as const)
+  return {
+    value: Object.fromEntries(inner.map(([key, part]) => [key, part.value])),
+    problems: inner.flatMap(([, part]) => part.problems),
+  }
 }
 
 function unreadableReason(file: string): string | undefined {

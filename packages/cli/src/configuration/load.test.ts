@@ -89,7 +89,7 @@ describe('each fault has its place and says what to do', () => {
       'unknown key, nothing near',
       'labels: { env',
       'zzzzzz: { env',
-      /^12:5: unknown key "zzzzzz"; known here: name, protocol, address/,
+      /^12:5: unknown key "zzzzzz"; known here: name, tls, .*protocol, address/,
     ],
     [
       'unknown key in a rule',
@@ -115,7 +115,7 @@ describe('each fault has its place and says what to do', () => {
       'wrong protocol',
       '    protocol: postgres',
       '    protocol: oracle',
-      '8:15: "oracle" is none of postgres, mysql, ssh; write one of them',
+      '8:15: "oracle" is not a protocol that a target may speak; write postgres, mysql, ssh or http',
     ],
     [
       'unknown target in a grant',

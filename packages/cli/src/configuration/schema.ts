@@ -2,6 +2,7 @@
 
 import { grantsSchema, rulesSchema } from '@sallyport/policy'
 import { z } from 'zod'
+import { httpTargetSchema } from './http-target.js'
 
 /** `${NAME}` gives text, so a number may be written as text too. */
 const number = (least: number, most: number) =>
@@ -35,7 +36,7 @@ const address = (least: number) =>
   }, `not an address; write host:port with a port from ${least} to 65535, an IPv6 host in brackets`)
 
 const listenerSchema = z.strictObject({
-  protocol: z.enum(['auto', 'postgres', 'mysql', 'ssh']),
+  protocol: z.enum(['auto', 'postgres', 'mysql', 'ssh', 'http']),
   address: address(0),
 })
 
@@ -116,35 +117,43 @@ const credentialSchema = z
     error: 'a credential has one proof; write password, or privateKey (ssh)',
   })
 
-const targetSchema = z
-  .strictObject({
-    name: targetName,
-    protocol: z.enum(['postgres', 'mysql', 'ssh']),
-    address: address(1),
-    database: z.string().min(1).max(63).optional(),
-    databases: z.array(pattern).max(256).default([]),
-    tls: z.enum(['off', 'require', 'verify']).default('verify'),
-    tlsAuthorities: z.string().min(1).optional(),
-    credential: credentialSchema,
-    /** The key the target must show (ssh). */
-    hostKey: z.string().regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host').optional(),
-    labels: z.record(z.string().min(1).max(63), z.string().max(256)).default({}),
-    durability: z.enum(['process', 'disk', 'database']).default('process'),
-    default: z.enum(['allow', 'deny']).default('allow'),
-    trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
-  })
-  .superRefine((target, context) => {
-    const fault = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message })
-    if (target.protocol === 'ssh') {
-      if (target.hostKey === undefined)
-        fault(['hostKey'], 'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA..."')
-      if (target.database !== undefined) fault(['database'], 'an ssh target has no database; leave it out')
-    } else {
-      if (target.hostKey !== undefined) fault(['hostKey'], `hostKey is of ssh targets; ${target.protocol} has tls`)
-      if (target.credential.privateKey !== undefined)
-        fault(['credential', 'privateKey'], 'a private key is for ssh targets; write password')
-    }
-  })
+const commonTarget = {
+  name: targetName,
+  tls: z.enum(['off', 'require', 'verify']).default('verify'),
+  tlsAuthorities: z.string().min(1).optional(),
+  labels: z.record(z.string().min(1).max(63), z.string().max(256)).default({}),
+  durability: z.enum(['process', 'disk', 'database']).default('process'),
+  default: z.enum(['allow', 'deny']).default('allow'),
+}
+
+const sqlTarget = z.strictObject({
+  ...commonTarget,
+  protocol: z.enum(['postgres', 'mysql']),
+  address: address(1),
+  database: z.string().min(1).max(63).optional(),
+  databases: z.array(pattern).max(256).default([]),
+  credential: z.strictObject({ username, password: secretSourceSchema }),
+  trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
+})
+
+const sshTarget = z.strictObject({
+  ...commonTarget,
+  protocol: z.literal('ssh'),
+  address: address(1),
+  credential: credentialSchema,
+  /** The key the target must show. */
+  hostKey: z
+    .string({
+      error: (issue) =>
+        issue.input === undefined ? 'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA..."' : undefined,
+    })
+    .regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host'),
+})
+
+const targetSchema = z.discriminatedUnion('protocol', [sqlTarget, sshTarget, httpTargetSchema(commonTarget, secretSourceSchema)], {
+  error: (issue) =>
+    issue.code === 'invalid_union' ? 'not a protocol that a target may speak; write postgres, mysql, ssh or http' : undefined,
+})
 
 /** What may change while the gateway runs: kept in the store as revisions. */
 const definitionsShape = {

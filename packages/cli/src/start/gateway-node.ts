@@ -6,6 +6,7 @@ import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
+import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
 import { mysql } from '@sallyport/mysql'
 import { postgres } from '@sallyport/postgres'
@@ -103,7 +104,12 @@ async function build(building: Building): Promise<GatewayNode> {
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Every protocol this gateway speaks.
   const salt = ground.secret.toString('hex')
-  const protocols: readonly Protocol[] = [postgres({ sql, salt }), mysql({ salt }), ssh({ sql, hostKey })]
+  const protocols: readonly Protocol[] = [
+    postgres({ sql, salt }),
+    mysql({ salt }),
+    ssh({ sql, hostKey }),
+    http({ targets: () => rules.definitions.current.targets, salt }),
+  ]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })

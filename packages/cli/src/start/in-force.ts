@@ -55,8 +55,9 @@ export function inForce(revision: number, written: WrittenDefinitions, parts: In
 }
 
 /** A credential has one proof: the schema says so, and so does what it becomes. */
-function sourceOf({ credential }: WrittenTarget): CredentialSource | undefined {
-  const { username, password, privateKey, passphrase } = credential
+function sourceOf(target: WrittenTarget): CredentialSource | undefined {
+  if (target.protocol !== 'ssh') return target.credential
+  const { username, password, privateKey, passphrase } = target.credential
   if (password !== undefined) return { username, password }
   return privateKey === undefined ? undefined : { username, privateKey, passphrase }
 }

@@ -48,6 +48,7 @@ function connectionString(
 ): string {
   if (target.protocol === 'ssh') return `ssh -p ${endpoint.port} ${identity?.name ?? 'IDENTITY'}:${target.name}@${endpoint.host}`
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
+  if (target.protocol === 'http') return `http://${host}:${endpoint.port}/${target.name}/`
   const user = identity === undefined ? 'IDENTITY' : encodeURIComponent(identity.name)
   const scheme = target.protocol === 'mysql' ? 'mysql' : 'postgresql'
   return `${scheme}://${user}:TOKEN@${host}:${endpoint.port}/${target.name}`

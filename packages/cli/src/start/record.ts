@@ -3,6 +3,7 @@
 import type { ApiParts, SessionSummary } from '@sallyport/api'
 import { Denied, Misconfigured } from '@sallyport/core'
 import type { Line, Protocol } from '@sallyport/core'
+import { toHar } from '@sallyport/http'
 import { readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
 import type { Finding, LocalRecorder } from '@sallyport/recorder'
 import type { Store } from '@sallyport/store'
@@ -41,6 +42,12 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
     },
     replay: (id, signal) => replayed(parts, id, signal),
     cast: (id, signal) => asCast(parts, id, signal),
+    har: async (id) => {
+      const { facts } = await sessionOf(parts, id)
+      if (facts.protocol !== 'http')
+        throw new Denied('no-har', `session ${id} spoke ${facts.protocol}; only sessions of http have a HAR`)
+      return toHar(replay(id, store.frames), `http://${facts.target}`)
+    },
     end,
   }
 }
@@ -93,10 +100,18 @@ async function* asCast(parts: RecordParts, id: string, signal: AbortSignal): Asy
   yield* until(signal, lines)
 }
 
-async function protocolOf({ store, recorder, protocols, log }: RecordParts, id: string): Promise<Protocol> {
-  await shippedSoon({ recorder, log })
-  const found = await store.frames.session(id)
+async function sessionOf(
+  parts: Pick<RecordParts, 'store' | 'recorder' | 'log'>,
+  id: string,
+): Promise<NonNullable<Awaited<ReturnType<Store['frames']['session']>>>> {
+  await shippedSoon(parts)
+  const found = await parts.store.frames.session(id)
   if (found === undefined) throw new Denied('not-found', `there is no session ${id}`)
+  return found
+}
+
+async function protocolOf({ store, recorder, protocols, log }: RecordParts, id: string): Promise<Protocol> {
+  const found = await sessionOf({ store, recorder, log }, id)
   const protocol = protocols.find(({ name }) => name === found.facts.protocol)
   if (protocol === undefined)
     throw new Misconfigured('unknown-protocol', `session ${id} spoke ${found.facts.protocol}, which this version does not`)

@@ -1,0 +1,157 @@
+// Model APIs: servers that answer as Anthropic's and OpenAI's public formats say, whole and streamed. What the model was asked and what it
+// wants called is on record as structure.
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openHttpStage, storedKey, type HttpStage } from '../backends/http-stage.js'
+
+/** https://docs.anthropic.com/en/api/messages-streaming */
+const anthropicEvents: readonly (readonly [string, object])[] = [
+  [
+    'message_start',
+    {
+      type: 'message_start',
+      message: {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        model: 'claude-test',
+        content: [],
+        stop_reason: null,
+        usage: { input_tokens: 25, output_tokens: 1 },
+      },
+    },
+  ],
+  ['content_block_start', { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } }],
+  ['content_block_delta', { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Let me look.' } }],
+  ['content_block_stop', { type: 'content_block_stop', index: 0 }],
+  [
+    'content_block_start',
+    { type: 'content_block_start', index: 1, content_block: { type: 'tool_use', id: 'toolu_1', name: 'find_order', input: {} } },
+  ],
+  ['content_block_delta', { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: '{"id":' } }],
+  ['content_block_delta', { type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: ' 12}' } }],
+  ['message_delta', { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 15 } }],
+  ['message_stop', { type: 'message_stop' }],
+]
+
+/** https://platform.openai.com/docs/api-reference/chat-streaming */
+const chunk = (delta: object, finish: string | null = null, usage?: object): object => ({
+  id: 'chatcmpl-1',
+  object: 'chat.completion.chunk',
+  model: 'gpt-test',
+  choices: [{ index: 0, delta, finish_reason: finish }],
+  ...(usage === undefined ? {} : { usage }),
+})
+const openaiEvents: readonly object[] = [
+  chunk({
+    role: 'assistant',
+    content: null,
+    tool_calls: [{ index: 0, id: 'call_1', type: 'function', function: { name: 'find_order', arguments: '' } }],
+  }),
+  chunk({ tool_calls: [{ index: 0, function: { arguments: '{"id":' } }] }),
+  chunk({ tool_calls: [{ index: 0, function: { arguments: ' 12}' } }] }),
+  chunk({}, 'tool_calls', { prompt_tokens: 25, completion_tokens: 15 }),
+]
+
+function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
+  const { stream } = JSON.parse(body.toString()) as { stream?: boolean }
+  const anthropic = request.url === '/v1/messages'
+  if (stream === true) {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (anthropic) for (const [event, data] of anthropicEvents) response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`)
+    else for (const data of openaiEvents) response.write(`data: ${JSON.stringify(data)}\n\n`)
+    response.end(anthropic ? '' : 'data: [DONE]\n\n')
+    return
+  }
+  const whole = anthropic
+    ? {
+        id: 'msg_1',
+        type: 'message',
+        role: 'assistant',
+        model: 'claude-test',
+        content: [{ type: 'tool_use', id: 'toolu_1', name: 'find_order', input: { id: 12 } }],
+        stop_reason: 'tool_use',
+        usage: { input_tokens: 25, output_tokens: 15 },
+      }
+    : {
+        id: 'chatcmpl-1',
+        object: 'chat.completion',
+        model: 'gpt-test',
+        choices: [
+          {
+            index: 0,
+            finish_reason: 'tool_calls',
+            message: {
+              role: 'assistant',
+              content: null,
+              tool_calls: [{ id: 'call_1', type: 'function', function: { name: 'find_order', arguments: '{"id": 12}' } }],
+            },
+          },
+        ],
+        usage: { prompt_tokens: 25, completion_tokens: 15 },
+      }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(whole))
+}
+
+let stage: HttpStage
+beforeAll(async () => {
+  stage = await openHttpStage({
+    play,
+    rules: `
+  - { name: no-writes, what: { access: [write] }, then: deny }
+  - { name: no-big-models, what: { text: '"model": ?"big-' }, then: deny, reason: Too dear. }
+`,
+  })
+})
+afterAll(() => stage.close())
+
+const paths = { anthropic: '/v1/messages', openai: '/v1/chat/completions' } as const
+const ids = {
+  anthropic: ['msg_1', 'claude-test', 'toolu_1', 'tool_use'],
+  openai: ['chatcmpl-1', 'gpt-test', 'call_1', 'tool_calls'],
+} as const
+
+describe.each(['anthropic', 'openai'] as const)('the model API of %s', (kind) => {
+  it.each([false, true])('streamed %s: passes whole and is on record as structure', async (stream) => {
+    const body = JSON.stringify({
+      model: 'm',
+      max_tokens: 10,
+      stream,
+      messages: [{ role: 'user', content: `Where is order 12? ${kind} ${stream}` }],
+    })
+    const answer = await stage.ask(paths[kind], { method: 'POST', body, headers: { 'content-type': 'application/json' } })
+    const direct = await fetch(stage.backend.url + paths[kind], { method: 'POST', body })
+    expect(answer.status).toBe(200)
+    expect(await answer.text()).toBe(await direct.text())
+    expect(stage.backend.asked.at(-2)?.headers['x-api-key']).toBe(storedKey)
+    const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list')
+    const lines = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--instant', '--json'])).stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { text: string }).text)
+    expect(lines.some((line) => line.includes(`Where is order 12? ${kind} ${stream}`))).toBe(true)
+    const told = lines.findLast((line) => /^\[\d+\] model: /.test(line)) ?? ''
+    const [id, model, call, stop] = ids[kind]
+    const said = JSON.parse(told.slice(told.indexOf('{'))) as { toolCalls: readonly { arguments: string }[] }
+    expect(said).toMatchObject({
+      id,
+      model,
+      stop,
+      inputTokens: 25,
+      outputTokens: 15,
+      toolCalls: [{ id: call, name: 'find_order' }],
+    })
+    expect(JSON.parse(said.toolCalls[0]?.arguments ?? '')).toEqual({ id: 12 })
+  })
+
+  it('can be ruled by what is asked', async () => {
+    const answer = await stage.ask(paths[kind], {
+      method: 'POST',
+      body: '{"model":"big-1","messages":[]}',
+      headers: { 'content-type': 'application/json' },
+    })
+    expect(answer.status).toBe(403)
+    expect((await stage.ask('/v1/files', { method: 'POST', body: '{"model":"m"}' })).status).toBe(403)
+  })
+})

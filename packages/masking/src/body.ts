@@ -1,0 +1,60 @@
+// Which mask fits which kind of answer. None fits: the answer cannot be shown.
+
+import { CsvMask } from './csv.js'
+import { jsonMask } from './json-mask.js'
+import type { Masker } from './masker.js'
+import { SseEvents } from './sse.js'
+import { Unmaskable } from './unmaskable.js'
+
+/** Both throw Unmaskable: then nothing more of the answer may be shown. */
+export interface BodyMask {
+  push(chunk: Buffer): Buffer
+  end(): Buffer
+}
+
+const maxTextBytes = 8 * 1024 * 1024
+
+/** Undefined: an answer of this kind cannot be masked. */
+export function maskBody(masker: Masker, contentType: string): BodyMask | undefined {
+  const [type = '', ...parameters] = contentType
+    .toLowerCase()
+    .split(';')
+    .map((part) => part.trim())
+  const charset = parameters
+    .find((parameter) => parameter.startsWith('charset='))
+    ?.slice(8)
+    .replaceAll('"', '')
+  if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) return undefined
+  if (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) return jsonMask(masker, false)
+  if (['application/x-ndjson', 'application/jsonl', 'application/x-jsonlines'].includes(type)) return jsonMask(masker, true)
+  if (type === 'text/event-stream') return new SseEvents((data) => maskEvent(masker, data))
+  if (type === 'text/csv') return new CsvMask(masker)
+  if (type === 'text/tab-separated-values') return new CsvMask(masker, '\t')
+  return type.startsWith('text/') && !masker.byField ? textMasker(masker) : undefined
+}
+
+/** Text without fields, whole: a value must not be missed for standing in two pieces. */
+export function textMasker(masker: Masker): BodyMask {
+  const chunks: Buffer[] = []
+  let size = 0
+  return {
+    push: (chunk) => {
+      size += chunk.length
+      if (size > maxTextBytes) throw new Unmaskable('the text is too long to be looked into')
+      chunks.push(chunk)
+      return Buffer.alloc(0)
+    },
+    end: () => Buffer.from(masker.text(Buffer.concat(chunks).toString('utf8')), 'utf8'),
+  }
+}
+
+function maskEvent(masker: Masker, data: string): string {
+  const bare = data.trim()
+  if (bare === '' || bare === '[DONE]') return data
+  if (/^[[{"]/.test(bare)) {
+    const walk = jsonMask(masker, false)
+    return Buffer.concat([walk.push(Buffer.from(data, 'utf8')), walk.end()]).toString('utf8')
+  }
+  if (masker.byField) throw new Unmaskable('an event holds text that is not JSON')
+  return masker.text(data)
+}

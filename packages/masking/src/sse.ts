@@ -1,0 +1,69 @@
+// Server-sent events, an event at a time (WHATWG HTML, section 9.2.6). The mapping gets an event's data and answers what stands in its place.
+
+import { Unmaskable } from './unmaskable.js'
+
+const maxEventBytes = 8 * 1024 * 1024
+
+export class SseEvents {
+  readonly #map: (data: string) => string | undefined
+  #rest: Buffer = Buffer.alloc(0)
+
+  /** `map`: undefined leaves the event out. */
+  constructor(map: (data: string) => string | undefined) {
+    this.#map = map
+  }
+
+  push(chunk: Buffer): Buffer {
+    let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
+    const out: Buffer[] = []
+    for (;;) {
+      const end = eventEnd(data)
+      if (end < 0) break
+      out.push(this.#event(data.subarray(0, end)))
+      data = data.subarray(end)
+    }
+    if (data.length > maxEventBytes) throw new Unmaskable('an event is too long to be looked into')
+    this.#rest = Buffer.from(data)
+    return Buffer.concat(out)
+  }
+
+  /** An event without an empty line after it is not complete, and no client takes it. */
+  end(): Buffer {
+    return Buffer.alloc(0)
+  }
+
+  #event(bytes: Buffer): Buffer {
+    const lines = bytes
+      .toString('utf8')
+      .replace(/^\u{feff}/u, '')
+      .split(/\r\n|\n|\r/)
+      .filter((line) => line !== '')
+    const data = lines.filter((line) => /^data(?::|$)/.test(line)).map((line) => line.replace(/^data:? ?/, ''))
+    // A comment could hold anything and says nothing to a client; an empty one keeps the connection alive.
+    const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line))
+    if (data.length === 0) return Buffer.from(others.length === 0 ? ':\n\n' : `${others.join('\n')}\n\n`)
+    const mapped = this.#map(data.join('\n'))
+    if (mapped === undefined) return Buffer.from(':\n\n')
+    const again = mapped.split('\n').map((line) => `data: ${line}`)
+    return Buffer.from(`${[...others, ...again].join('\n')}\n\n`)
+  }
+}
+
+/** Just after the empty line that ends the first event; -1 where none has come. */
+function eventEnd(data: Buffer): number {
+  for (let at = 0; at < data.length; at += 1) {
+    const first = lineBreak(data, at)
+    if (first === 0) continue
+    const second = lineBreak(data, at + first)
+    if (second > 0) return at + first + second
+    at += first - 1
+  }
+  return -1
+}
+
+/** Length of the line break at `at`. A CR that ends what is here may be half of one, so it waits. */
+function lineBreak(data: Buffer, at: number): number {
+  if (data[at] === 0x0a) return 1
+  if (data[at] !== 0x0d || at + 1 >= data.length) return 0
+  return data[at + 1] === 0x0a ? 2 : 1
+}

@@ -1,0 +1,50 @@
+// The criteria of `what` that look into a request. What a request did not let us see, each of them could be about.
+
+import { matchesAnyName } from '@sallyport/core'
+import type { Effect, Mask, RequestFacts } from '@sallyport/core'
+import type { EffectCriterion } from './criterion.js'
+import type { Rule, What } from './schema.js'
+import type { Certainty } from './unsure.js'
+
+export function requestCriteria(what: What, then: Rule['then']): readonly EffectCriterion[] {
+  const { methods, paths, operations, tools, fields, detectors } = what
+  const criteria: EffectCriterion[] = []
+  const add = (key: keyof What, values: readonly string[], holds: (facts: RequestFacts) => Certainty): void => {
+    criteria.push({ key, says: `${key} [${values.join(', ')}]`, holds: (effect, kind) => ofRequest(effect, kind, holds) })
+  }
+  if (methods !== undefined) {
+    const upper = methods.map((method) => method.toUpperCase())
+    add('methods', methods, ({ method }) => certain(matchesAnyName(upper, method)))
+  }
+  if (paths !== undefined) add('paths', paths, ({ path }) => certain(matchesAnyName(paths, path)))
+  if (operations !== undefined) add('operations', operations, (facts) => anyOf(operations, facts.operations))
+  if (tools !== undefined) add('tools', tools, (facts) => anyOf(tools, facts.tools))
+  // A mask is about what comes back, which any request may bring; the protocol finds the fields in it.
+  if (fields !== undefined) add('fields', fields, (facts) => (then === 'mask' ? 'yes' : fieldsHold(fields, facts.fields, then)))
+  if (detectors !== undefined) add('detectors', detectors, () => 'yes')
+  return criteria
+}
+
+/** What a mask rule covers in the answer to a request. */
+export function requestMasks(what: What | undefined): readonly Mask['column'][] {
+  return [...(what?.fields ?? []), ...(what?.detectors ?? []).map((name) => `@${name}`)]
+}
+
+function ofRequest(effect: Effect, kind: string, holds: (facts: RequestFacts) => Certainty): Certainty {
+  if (kind !== 'request') return 'no'
+  if (effect.request === undefined) return 'could'
+  return holds(effect.request)
+}
+
+const certain = (held: boolean): Certainty => (held ? 'yes' : 'no')
+
+function anyOf(patterns: readonly string[], names: readonly string[] | undefined): Certainty {
+  return names === undefined ? 'could' : certain(names.some((name) => matchesAnyName(patterns, name)))
+}
+
+/** Any of them for a rule that restricts, all of them for a rule that allows. */
+function fieldsHold(patterns: readonly string[], fields: readonly string[] | undefined, then: Rule['then']): Certainty {
+  if (fields === undefined) return 'could'
+  const held = (field: string): boolean => matchesAnyName(patterns, field) || matchesAnyName(patterns, `$.${field}`)
+  return certain(fields.length > 0 && (then === 'allow' ? fields.every(held) : fields.some(held)))
+}

@@ -1,0 +1,106 @@
+// May it: the rules are asked, and where people must be, the request is held for as long as its caller has patience.
+
+import { createHash } from 'node:crypto'
+import type { Mask, Ruling, Settled, Statement, Traced } from '@sallyport/core'
+import { holdsToken as holdsStandIn } from '@sallyport/masking'
+import { waitingDenial } from './holding.js'
+import type { Held } from './holding.js'
+import type { Fields } from './message.js'
+import type { Body } from './request-body.js'
+import type { Route } from './routing.js'
+import type { Place } from './sessions.js'
+import { statementOf } from './understand.js'
+import type { Understood } from './understand.js'
+
+/** What is asked about. */
+export interface Deciding {
+  readonly place: Place
+  readonly method: string
+  readonly route: Route
+  readonly fields: Fields
+  /** Aborted when the caller is gone. */
+  readonly gone: AbortSignal
+}
+
+export interface Decided {
+  readonly statement: number
+  readonly ruling: Ruling
+  readonly more?: Readonly<Record<string, string>>
+}
+
+export async function decide(exchange: Deciding, understood: Understood, body: Body): Promise<Decided> {
+  const { place, method, route, fields } = exchange
+  const binding = bindingOf(method, route, fields, body)
+  const before = binding === undefined ? undefined : place.held.claim(binding)
+  if (before !== undefined) return await resume(exchange, understood, before)
+  const statement = statementOf(place.nextStatement(), understood)
+  const unseen = new AbortController()
+  const refusal = writtenBack(statement, understood, body)
+  let held: Held | undefined
+  const settled = place.session.judge(statement, {
+    trace: (masks) => traced(masks, understood),
+    signal: unseen.signal,
+    onWait: ({ review, address }) => {
+      // Nobody can agree to what is not there yet, and what waits must have a place to wait in.
+      if (binding === undefined || place.held.full) unseen.abort()
+      else queueMicrotask(() => held !== undefined && Object.assign(held, { review, address }))
+    },
+    ...(refusal === undefined ? {} : { refusal }),
+  })
+  if (!(settled instanceof Promise)) return { statement: statement.id, ruling: settled }
+  if (binding === undefined) return { statement: statement.id, ruling: unheld(await settled) }
+  held = place.held.add(statement.id, binding, settled)
+  return await waited(exchange, held)
+}
+
+/** The same request again, after its caller's patience had run out. */
+async function resume(exchange: Deciding, understood: Understood, held: Held): Promise<Decided> {
+  const decided = await waited(exchange, held)
+  if (decided.ruling.kind === 'deny') return decided
+  // The rules may have changed since people agreed.
+  const now = await exchange.place.session.judge(statementOf(held.statement, understood), {
+    phase: 'prepare',
+    trace: (masks) => traced(masks, understood),
+  })
+  return now.kind === 'deny' ? { statement: held.statement, ruling: now } : decided
+}
+
+async function waited({ place, gone }: Deciding, held: Held): Promise<Decided> {
+  const patienceMs = place.session.target.http?.patienceMs ?? 0
+  const found = await place.held.wait(held, patienceMs, gone)
+  if (found.kind === 'ruled') return { statement: held.statement, ruling: found.ruling }
+  return { statement: held.statement, ruling: waitingDenial(held), more: { 'retry-after': '15' } }
+}
+
+function unheld(ruling: Ruling): Ruling {
+  if (ruling.kind !== 'deny' || ruling.cause !== 'review-withdrawn') return ruling
+  return {
+    ...ruling,
+    cause: 'not-understood',
+    reason: 'a person must agree to this, and its body is too long to be shown to one',
+    hint: 'Send a shorter body.',
+  }
+}
+
+/** All of a request that a person agrees to; undefined where not all of it is known. */
+function bindingOf(method: string, route: Route, fields: Fields, body: Body): string | undefined {
+  if (body.seen === 'unseen') return undefined
+  const about = fields.filter(([name]) => /^(?:content-|accept$|x-http-method|x-method-override|if-|range$|prefer$)/.test(name))
+  const hash = createHash('sha256').update(JSON.stringify([method, route.path, about]))
+  return (body.seen === 'absent' ? hash : hash.update(body.seen)).digest('hex')
+}
+
+export function traced(masks: readonly Mask[], understood: Understood): Settled<Traced> {
+  const byField = masks.some((mask) => !mask.column.startsWith('@'))
+  const { renames } = understood.facts
+  return byField && renames !== undefined
+    ? { kind: 'untraceable', reason: `${renames}, so that it cannot be found in the answer` }
+    : { kind: 'traced' }
+}
+
+/** A stand-in for a masked value must not come back as if it were the value. */
+function writtenBack(statement: Statement, understood: Understood, body: Body): string | undefined {
+  if (understood.effects.every((effect) => effect.access === 'read') || !Buffer.isBuffer(body.seen)) return undefined
+  const held = holdsStandIn(body.seen.toString('latin1')) || holdsStandIn(statement.text)
+  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
+}

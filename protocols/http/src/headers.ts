@@ -1,0 +1,190 @@
+// Which fields go on, both ways (RFC 9110, section 7.6.1; RFC 9112, section 9.6), and what is said anew in their place.
+
+import type { Target } from '@sallyport/core'
+import { listed } from './message.js'
+import type { Fields } from './message.js'
+import { portOf } from './routing.js'
+import type { Route, Shown } from './routing.js'
+
+const hopByHop = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/** Ours to say: a caller must not be able to name another address, host or scheme than its own. */
+const saidAnew = new Set([
+  'host',
+  'expect',
+  'sallyport-token',
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+  'x-real-ip',
+])
+
+export interface Caller {
+  readonly shown: Shown
+  /** Without the port. */
+  readonly host: string
+}
+
+/** For the target: as undici takes them, names and values in turn. The stored credential is not among them yet. */
+export function forTarget(fields: Fields, route: Route, caller: Caller, target: Target): string[] {
+  const dropped = new Set(listed(fields, 'connection'))
+  const { shown } = caller
+  const out: string[] = []
+  for (const [name, value] of fields) {
+    if (hopByHop.has(name) || saidAnew.has(name) || dropped.has(name) || shown.carriers.includes(name)) continue
+    // The caller's token is for us alone, wherever else it was put.
+    if (holdsToken(value, shown.token)) continue
+    out.push(name, value)
+  }
+  const scheme = route.origin.slice(0, route.origin.indexOf(':'))
+  const address = caller.host.includes(':') ? `"[${caller.host}]"` : caller.host
+  const authority = route.origin.slice(route.origin.indexOf('//') + 2)
+  out.push('host', new URL(target.address).host, 'via', '1.1 sallyport', 'x-forwarded-for', caller.host)
+  out.push('x-forwarded-proto', scheme, 'x-forwarded-host', authority)
+  out.push('forwarded', `for=${address};host="${authority}";proto=${scheme}`)
+  if (route.prefix !== '') out.push('x-forwarded-prefix', route.prefix)
+  if (listed(fields, 'te').includes('trailers')) out.push('te', 'trailers')
+  return out
+}
+
+/** A token is long and random, so that holding it is no accident. */
+export function holdsToken(value: string, token: string): boolean {
+  return (token.length >= 12 && value.includes(token)) || /\bsp_[0-9A-Za-z]{20,}/.test(value)
+}
+
+export function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+  return headers.flatMap((name, index) => (index % 2 === 0 && !names.has(name) ? [name, headers[index + 1] ?? ''] : []))
+}
+
+/** Names and values in turn, as they came from the target, to what the caller gets. `h2`: names that HTTP/2 forbids stay out. */
+export function forClient(raw: readonly Buffer[], route: Route, target: Target): Record<string, string | string[]> {
+  const fields: [string, string][] = []
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    fields.push([(raw[index] as Buffer).toString('latin1').toLowerCase(), (raw[index + 1] as Buffer).toString('latin1')])
+  }
+  const dropped = new Set(listed(fields, 'connection'))
+  const out: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  for (const [name, value] of fields) {
+    if (hopByHop.has(name) || dropped.has(name) || name === 'alt-svc') continue
+    const known = out[name]
+    const rewritten = rewrite(name, value, route, target)
+    if (known === undefined) out[name] = name === 'set-cookie' ? [rewritten] : rewritten
+    else out[name] = [...(Array.isArray(known) ? known : [known]), rewritten]
+  }
+  return out
+}
+
+function rewrite(name: string, value: string, route: Route, target: Target): string {
+  if (name === 'location' || name === 'content-location') return throughUs(value, route, target)
+  if (name === 'refresh') return value.replace(/(url=)(.*)$/i, (_, key: string, url: string) => key + throughUs(url, route, target))
+  return name === 'set-cookie' ? cookieThroughUs(value, route, target) : value
+}
+
+/** A reference to the target's own address becomes one to ours; any other stays. */
+function throughUs(value: string, route: Route, target: Target): string {
+  const address = new URL(target.address)
+  const base = basePath(target)
+  const relative = !/^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(value)
+  if (relative || !URL.canParse(value, address.href)) return value
+  const url = new URL(value, address)
+  const ours =
+    url.hostname === address.hostname && (portOf(url) === portOf(address) || url.port === '') && /^https?:$/.test(url.protocol)
+  if (!ours || !below(url.pathname, base)) return value
+  const path = `${route.prefix}${url.pathname.slice(base.length) || '/'}${url.search}${url.hash}`
+  return /^[a-z]/i.test(value) || value.startsWith('//') ? route.origin + path : path
+}
+
+/** `/api` of `https://crm.internal/api/`: what stands before every path at the target. */
+export function basePath(target: Target): string {
+  return new URL(target.address).pathname.replace(/\/$/, '')
+}
+
+const below = (path: string, base: string): boolean => base === '' || path === base || path.startsWith(`${base}/`)
+
+/** RFC 6265, section 5.3: a cookie for the target's domain would not be kept for ours; its path begins where ours does. */
+function cookieThroughUs(value: string, route: Route, target: Target): string {
+  const [pair = '', ...attributes] = value.split(';')
+  const base = basePath(target)
+  const mapped = attributes.flatMap((attribute) => {
+    const [, name = '', path = ''] = /^\s*([^=]*)=?(.*)$/s.exec(attribute) ?? []
+    if (name.trim().toLowerCase() === 'domain') return route.by === 'proxy' ? [attribute] : []
+    if (name.trim().toLowerCase() !== 'path' || route.prefix === '' || pair.trimStart().startsWith('__Host-')) return [attribute]
+    return [` Path=${route.prefix}${below(path, base) ? path.slice(base.length) : path}`]
+  })
+  return [pair, ...mapped].join(';')
+}
+
+const alwaysSecret = [
+  'authorization',
+  'proxy-authorization',
+  'sallyport-token',
+  'cookie',
+  'set-cookie',
+  'x-api-key',
+  'api-key',
+  'x-goog-api-key',
+  'x-auth-token',
+  'x-amz-security-token',
+  'x-csrf-token',
+  'x-xsrf-token',
+  'private-token',
+  'x-vault-token',
+]
+const secretParameters = [
+  'access_token',
+  'api_key',
+  'apikey',
+  'key',
+  'token',
+  'sig',
+  'signature',
+  'x-amz-signature',
+  'x-amz-security-token',
+  'client_secret',
+  'password',
+]
+
+/** Names whose values are covered wherever they are kept. */
+export function secretNamesOf(target: Target): ReadonlySet<string> {
+  return new Set([...alwaysSecret, ...(target.http?.secretNames ?? []).map((name) => name.toLowerCase())])
+}
+
+/** The path as it is kept: values of parameters that are known to be secrets are covered. */
+export function coverQuery(path: string, target: Target): string {
+  const query = path.indexOf('?')
+  if (query < 0) return path
+  const secret = new Set([...secretParameters, ...(target.http?.secretNames ?? []).map((name) => name.toLowerCase())])
+  const covered = path
+    .slice(query + 1)
+    .split('&')
+    .map((pair) => {
+      const equals = pair.indexOf('=')
+      const name = decoded(equals < 0 ? pair : pair.slice(0, equals))
+      return equals >= 0 && secret.has(name.toLowerCase()) ? `${pair.slice(0, equals)}=[covered]` : pair
+    })
+  return `${path.slice(0, query)}?${covered.join('&')}`
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '))
+  } catch {
+    return text
+  }
+}

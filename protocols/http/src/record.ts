@@ -1,0 +1,71 @@
+// An exchange as it is kept: both messages in the notation of HTTP/1.1, whatever version they came by, without the values of secret
+// fields. Of a body that is longer than the target's limit the rest is kept as a digest.
+
+import { createHash } from 'node:crypto'
+import type { Hash } from 'node:crypto'
+import type { Session, Side } from '@sallyport/core'
+import { coverQuery, secretNamesOf } from './headers.js'
+
+export const covered = '[covered]'
+
+export class ExchangeRecord {
+  readonly #session: Session
+  readonly #statement: number
+  readonly #limit: number
+  readonly #secret: ReadonlySet<string>
+  readonly #sides = new Map<Side, { bytes: number; readonly digest: Hash }>()
+
+  constructor(session: Session, statement: number) {
+    this.#session = session
+    this.#statement = statement
+    this.#limit = session.target.http?.recordBodyBytes ?? 0
+    this.#secret = secretNamesOf(session.target)
+  }
+
+  request(method: string, path: string, headers: Iterable<readonly [string, string]>): void {
+    this.#head('client', `${method} ${coverQuery(path, this.#session.target)} HTTP/1.1`, headers)
+  }
+
+  response(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
+    const each = Object.entries(headers).flatMap(([name, value]) =>
+      (typeof value === 'string' ? [value] : value).map((one) => [name, one] as const),
+    )
+    this.#head('upstream', `HTTP/1.1 ${status}`, each)
+  }
+
+  body(side: Side, chunk: Buffer): void {
+    if (chunk.length === 0) return
+    let kept = this.#sides.get(side)
+    if (kept === undefined) this.#sides.set(side, (kept = { bytes: 0, digest: createHash('sha256') }))
+    const left = this.#limit - kept.bytes
+    kept.bytes += chunk.length
+    kept.digest.update(chunk)
+    if (left > 0) this.#session.record(side, chunk.length <= left ? chunk : chunk.subarray(0, left), this.#statement)
+  }
+
+  bytes(side: Side): number {
+    return this.#sides.get(side)?.bytes ?? 0
+  }
+
+  /** After the last piece of a body. */
+  ended(side: Side): void {
+    const kept = this.#sides.get(side)
+    if (kept === undefined || kept.bytes <= this.#limit) return
+    const name = side === 'client' ? 'request body' : 'response body'
+    this.#session.mark(
+      name,
+      `${kept.bytes} bytes, sha256 ${kept.digest.digest('hex')}, of which ${this.#limit} are kept`,
+      this.#statement,
+    )
+  }
+
+  mark(name: string, detail: string): void {
+    this.#session.mark(name, detail, this.#statement)
+  }
+
+  #head(side: Side, first: string, headers: Iterable<readonly [string, string]>): void {
+    const lines = [first]
+    for (const [name, value] of headers) lines.push(`${name}: ${this.#secret.has(name) ? covered : value}`)
+    this.#session.record(side, Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), this.#statement)
+  }
+}
