@@ -161,14 +161,22 @@ describe('an approval', () => {
 
   it('that is waited for holds up no other session, and its answers come in order', async () => {
     const wire = await stage.wire('robot', 'shop')
+    // The notice of the review comes at once, so it may stand before the answers to what was sent earlier.
+    const codes: string[] = []
+    const nextAnswer = async (): Promise<string> => {
+      const all = (await wire.until('Z')).map(({ type }) => type)
+      codes.push(...all)
+      return all.filter((type) => type !== 'N').join('')
+    }
     wire.send(query('select 1'), query('update orders set total = 5 /* in order */'), query('select 3'))
-    expect((await wire.until('Z')).map(({ type }) => type).join('')).toBe('TDCZ')
+    expect(await nextAnswer()).toBe('TDCZ')
     const review = await openReview(stage.gateway, 'in order')
     const other = await stage.wire('second', 'shop')
     expect((await other.ask('select 1')).map(({ type }) => type).join('')).toBe('TDCZ')
     await decide(stage.gateway, 'approve', review.id, 'ann')
-    expect((await wire.until('Z')).map(({ type }) => type).join('')).toMatch(/^N+CZ$/)
-    expect((await wire.until('Z')).map(({ type }) => type).join('')).toBe('TDCZ')
+    expect(await nextAnswer()).toBe('CZ')
+    expect(await nextAnswer()).toBe('TDCZ')
+    expect(codes).toContain('N')
   })
 
   it('is on record with who gave it', async () => {
