@@ -203,10 +203,7 @@ class Relay<Question, Answer> {
     this.#settling = true
     this.#pause('client', 'settling')
     this.#pause('upstream', 'settling')
-    settled.then(
-      () => this.#afterSettling(),
-      (error: unknown) => this.#fail(error),
-    )
+    settled.then(() => this.#afterSettling()).catch((error: unknown) => this.#fail(error))
   }
 
   #afterSettling(): void {
