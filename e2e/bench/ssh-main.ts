@@ -1,4 +1,4 @@
-// Commands and bulk over SSH: sshd itself and through the gateway, in turns. `node e2e/bench/ssh.mjs` prints a table.
+// Commands and bulk over SSH: sshd itself and through the gateway, in turns. `npm run bench -- ssh` prints a table.
 
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'

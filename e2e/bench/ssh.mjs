@@ -1,1 +1,0 @@
-await import('../dist/bench/ssh-main.js')
