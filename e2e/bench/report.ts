@@ -2,7 +2,7 @@
 
 import type { Measure } from './load.js'
 import type { MemoryUse } from './memory.js'
-import type { Result } from './main.js'
+import type { Result } from './postgres-main.js'
 import type { Path } from './paths.js'
 
 interface Setting {

@@ -1,4 +1,4 @@
-// npm run bench [-- PROTOCOL] [flags]: each protocol's bench is BENCH/PROTOCOL-main.ts; Postgres when none is named.
+// npm run bench [-- PROTOCOL] [flags]: each protocol's bench is e2e/bench/PROTOCOL-main.ts; Postgres when none is named.
 // The benches are TypeScript like everything else; `npm run bench` builds them first.
 import { existsSync } from 'node:fs'
 
