@@ -2,7 +2,7 @@
 // The benches are TypeScript like everything else; `npm run bench` builds them first.
 import { existsSync } from 'node:fs'
 
-const named = process.argv[2]?.startsWith('-') === false
+const named = /^[a-z]/.test(process.argv[2] ?? '')
 const protocol = named ? process.argv.splice(2, 1)[0] : 'postgres'
 const bench = new URL(`../dist/bench/${protocol}-main.js`, import.meta.url)
 if (!existsSync(bench)) {
