@@ -7,21 +7,31 @@ import { faultLine } from '../configuration/fault.js'
 import { loadConfiguration } from '../configuration/load.js'
 import type { Configuration } from '../configuration/load.js'
 import type { Home } from '../home.js'
+import type { SampleCrm } from './sample-crm.js'
 import type { SampleShop } from './sample-shop.js'
 
 export const AGENT = 'shop-agent'
 export const REVIEWER = 'rita'
 export const TARGET = 'shop'
+export const API = 'crm'
 
 export interface DemoPorts {
   readonly postgres: number
+  readonly http: number
   readonly console: number
 }
 
-function textFor(shop: SampleShop, ports: DemoPorts): string {
+/** What stands behind the gateway. */
+export interface Samples {
+  readonly shop: SampleShop
+  readonly crm: SampleCrm
+}
+
+function textFor({ shop, crm }: Samples, ports: DemoPorts): string {
   return `# Written by \`sallyport demo\` at each start. docs/configuration.md lists every key.
 listen:
   - { protocol: postgres, address: 127.0.0.1:${ports.postgres} }
+  - { protocol: http, address: 127.0.0.1:${ports.http} }
 console: { address: 127.0.0.1:${ports.console} }
 
 identities:
@@ -37,9 +47,15 @@ targets:
     tlsAuthorities: ${JSON.stringify(shop.authorityFile)}
     credential: { username: ${shop.username}, password: { file: ${JSON.stringify(shop.passwordFile)} } }
     labels: { env: demo }
+  - name: ${API}
+    protocol: http
+    address: ${crm.address}
+    tls: "off"
+    credential: { header: { name: X-Api-Key, value: { file: ${JSON.stringify(crm.keyFile)} } } }
+    labels: { env: demo }
 
 grants:
-  - { groups: [agents, dba], targets: [${TARGET}] }
+  - { groups: [agents, dba], targets: [${TARGET}, ${API}] }
 
 rules:
   - name: agents-change-no-schema
@@ -59,12 +75,27 @@ rules:
     what: { columns: ["*.customers.email", "*.customers.ssn"] }
     then: mask
     with: redact
+  - name: personal-fields
+    who: { kind: agent }
+    what: { fields: ["*email", "*phone"] }
+    then: mask
+    with: partial
+  - name: customers-are-kept
+    what: { methods: [DELETE], paths: ["/customers/*"] }
+    then: deny
+    reason: Customers are kept.
+    hint: Close the account instead.
+  - name: refunds
+    what: { methods: [POST], paths: ["/refunds"] }
+    then: review
+    reviewers: { groups: [dba], count: 1 }
+    within: 15m
 `
 }
 
-export function writeConfiguration(home: Home, shop: SampleShop, ports: DemoPorts): Configuration {
+export function writeConfiguration(home: Home, samples: Samples, ports: DemoPorts): Configuration {
   const file = join(home.directory, 'sallyport.yaml')
-  writeFileSync(file, textFor(shop, ports), { mode: 0o600 })
+  writeFileSync(file, textFor(samples, ports), { mode: 0o600 })
   const loaded = loadConfiguration(file, {})
   if (loaded.kind === 'loaded') return loaded.value
   throw new Misconfigured('demo-configuration', loaded.faults.map((fault) => faultLine(file, fault)).join('\n'))

@@ -13,20 +13,22 @@ import { startNode } from '../start/gateway-node.js'
 import { openLog } from '../start/logging.js'
 import type { Logging } from '../start/logging.js'
 import { Teardown } from '../start/teardown.js'
-import { AGENT, REVIEWER, TARGET, writeConfiguration } from './configuration.js'
+import { AGENT, API, REVIEWER, TARGET, writeConfiguration } from './configuration.js'
+import type { DemoPorts } from './configuration.js'
 import { freePort } from './ports.js'
+import { startCrm } from './sample-crm.js'
 import { startShop } from './sample-shop.js'
 import { tour } from './tour.js'
 import type { Toured } from './tour.js'
 
-/** The ports by habit (docs/configuration.md); the sample's own is next to them. */
-const PORTS = { postgres: 15_432, console: 7080, shop: 15_433 }
+/** The ports by habit (docs/configuration.md); the samples' own are next to them. */
+const PORTS = { postgres: 15_432, http: 18_080, console: 7080, shop: 15_433, crm: 18_081 }
 /** Time to read a step, where somebody watches. */
 const PAUSE_MS = 2500
 
 interface Started {
   readonly home: Home
-  readonly ports: { readonly postgres: number; readonly console: number }
+  readonly ports: DemoPorts
   readonly url: string
 }
 
@@ -62,15 +64,20 @@ export async function runDemo(options: { readonly once?: true }, terminal: Termi
 async function start(home: Home, terminal: Terminal, { log }: Logging, teardown: Teardown): Promise<Started> {
   const ports = {
     postgres: await portFor('the gateway', PORTS.postgres, terminal),
+    http: await portFor('the gateway for HTTP', PORTS.http, terminal),
     console: await portFor('the console', PORTS.console, terminal),
   }
-  terminal.out('Starting a sample shop database and a gateway before it ...')
+  terminal.out('Starting a sample shop database, a sample HTTP API and a gateway before them ...')
   const shop = await startShop(join(home.directory, 'shop'), await freePort(PORTS.shop), log)
   teardown.add('sample shop', () => shop.stop())
-  const configuration = writeConfiguration(home, shop, ports)
+  const crm = await startCrm(join(home.directory, 'crm'), await freePort(PORTS.crm))
+  teardown.add('sample API', () => crm.stop())
+  const configuration = writeConfiguration(home, { shop, crm }, ports)
   const node = await startNode({ configuration, home, env: process.env, log, onListening: () => {} })
   teardown.add('gateway', () => node.stop())
-  terminal.out(`Postgres clients connect to 127.0.0.1:${ports.postgres}; the console is at ${node.url}`)
+  terminal.out(
+    `Postgres clients connect to 127.0.0.1:${ports.postgres}, HTTP clients to 127.0.0.1:${ports.http}; the console is at ${node.url}`,
+  )
   return { home, ports, url: node.url }
 }
 
@@ -132,6 +139,10 @@ In another terminal:
   psql "postgresql://${AGENT}:${agentToken}@127.0.0.1:${ports.postgres}/${TARGET}"
 
 and try:  select * from customers;   drop table orders;   update orders set total = 0;
+
+  curl -H "Authorization: Bearer ${agentToken}" http://127.0.0.1:${ports.http}/${API}/customers
+
+and try:  -X DELETE .../customers/2   or   .../refunds --json '{"order":8}'   (held: approve it as below)
 
   export SALLYPORT_HOME=${at}
   npx sallyport reviews list                                   # what waits for a person, without a browser
