@@ -7,21 +7,30 @@ import { faultLine } from '../configuration/fault.js'
 import { loadConfiguration } from '../configuration/load.js'
 import type { Configuration } from '../configuration/load.js'
 import type { Home } from '../home.js'
+import type { SampleHost } from './sample-host.js'
 import type { SampleShop } from './sample-shop.js'
 
 export const AGENT = 'shop-agent'
 export const REVIEWER = 'rita'
 export const TARGET = 'shop'
+export const HOST = 'web'
 
 export interface DemoPorts {
   readonly postgres: number
+  readonly ssh: number
   readonly console: number
 }
 
-function textFor(shop: SampleShop, ports: DemoPorts): string {
+export interface Samples {
+  readonly shop: SampleShop
+  readonly host: SampleHost
+}
+
+function textFor({ shop, host }: Samples, ports: DemoPorts): string {
   return `# Written by \`sallyport demo\` at each start. docs/configuration.md lists every key.
 listen:
   - { protocol: postgres, address: 127.0.0.1:${ports.postgres} }
+  - { protocol: ssh, address: 127.0.0.1:${ports.ssh} }
 console: { address: 127.0.0.1:${ports.console} }
 
 identities:
@@ -37,9 +46,15 @@ targets:
     tlsAuthorities: ${JSON.stringify(shop.authorityFile)}
     credential: { username: ${shop.username}, password: { file: ${JSON.stringify(shop.passwordFile)} } }
     labels: { env: demo }
+  - name: ${HOST}
+    protocol: ssh
+    address: ${host.address}
+    hostKey: ${JSON.stringify(host.hostKey)}
+    credential: { username: ${host.username}, password: { file: ${JSON.stringify(host.passwordFile)} } }
+    labels: { env: demo }
 
 grants:
-  - { groups: [agents, dba], targets: [${TARGET}] }
+  - { groups: [agents, dba], targets: [${TARGET}, ${HOST}] }
 
 rules:
   - name: agents-change-no-schema
@@ -59,12 +74,23 @@ rules:
     what: { columns: ["*.customers.email", "*.customers.ssn"] }
     then: mask
     with: redact
+  - name: no-trees
+    who: { kind: agent }
+    what: { kinds: [command], programs: [rm], args: ["-r*"] }
+    then: deny
+    reason: Removing trees is for people.
+  - name: no-terminals
+    who: { kind: agent }
+    what: { kinds: [shell] }
+    then: deny
+    reason: Agents run commands; terminals are for people.
+    hint: Give the command to ssh.
 `
 }
 
-export function writeConfiguration(home: Home, shop: SampleShop, ports: DemoPorts): Configuration {
+export function writeConfiguration(home: Home, samples: Samples, ports: DemoPorts): Configuration {
   const file = join(home.directory, 'sallyport.yaml')
-  writeFileSync(file, textFor(shop, ports), { mode: 0o600 })
+  writeFileSync(file, textFor(samples, ports), { mode: 0o600 })
   const loaded = loadConfiguration(file, {})
   if (loaded.kind === 'loaded') return loaded.value
   throw new Misconfigured('demo-configuration', loaded.faults.map((fault) => faultLine(file, fault)).join('\n'))

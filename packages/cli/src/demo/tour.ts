@@ -11,6 +11,7 @@ import { asText } from '../commands/replay.js'
 import { oneLine } from '../output/printable.js'
 import { AGENT, REVIEWER, TARGET } from './configuration.js'
 import type { DemoPorts } from './configuration.js'
+import { agentOnHost } from './tour-ssh.js'
 
 export interface TourParts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -38,24 +39,27 @@ export async function tour(parts: TourParts): Promise<Toured> {
   const reviewerToken = await tokenFor(admin, REVIEWER)
   const reviewer = openClient(parts.env, secret(reviewerToken))
   const agent = await connectAs(AGENT, agentToken, parts, await admin.text('/authority'))
+  let number = 0
+  const next = (title: string, act: () => Promise<void>): Promise<void> => step(parts, (number += 1), title, act)
   try {
-    await step(parts, 1, 'An agent reads customers. Rule personal-data masks what it need not see.', () =>
-      maskedSelect(agent, parts),
-    )
-    await step(parts, 2, 'It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
+    await next('An agent reads customers. Rule personal-data masks what it need not see.', () => maskedSelect(agent, parts))
+    await next('It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
       deniedDrop(agent, parts),
     )
-    await step(parts, 3, `It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
+    await next(`It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
       heldDelete(agent, reviewer, parts),
     )
   } finally {
     await agent.end()
   }
   let session = ''
-  await step(parts, 4, 'All of it is on record, as the agent saw it.', async () => {
+  await next('All of it is on record, as the agent saw it.', async () => {
     session = await replayed(admin, parts)
   })
-  await step(parts, 5, 'And the record can be proved whole.', () => verified(admin, parts))
+  await next('The same agent on a server. A command is understood before it runs, however it is written.', () =>
+    commands(admin, agentToken, parts),
+  )
+  await next('And the record can be proved whole.', () => verified(admin, parts))
   return { session, agentToken, reviewerToken }
 }
 
@@ -169,6 +173,12 @@ async function replayed(admin: GatewayClient, { say }: TourParts): Promise<strin
   must(all.includes('drop table orders') && all.includes('delete from abandoned_carts'), 'a statement is missing from the replay')
   must(!all.includes('@example.test'), 'a masked value is on record')
   return session.id
+}
+
+async function commands(admin: GatewayClient, token: string, { ports, say }: TourParts): Promise<void> {
+  const hostKey = (await admin.text('/ssh-host-key')).trim()
+  const instead = await agentOnHost({ port: ports.ssh, token, hostKey, withinMs: STEP_WITHIN_MS }, say)
+  if (instead !== undefined) throw new StepFailed(instead)
 }
 
 async function verified(admin: GatewayClient, { say }: TourParts): Promise<void> {
