@@ -7,29 +7,35 @@ import { faultLine } from '../configuration/fault.js'
 import { loadConfiguration } from '../configuration/load.js'
 import type { Configuration } from '../configuration/load.js'
 import type { Home } from '../home.js'
+import type { SampleCrm } from './sample-crm.js'
 import type { SampleHost } from './sample-host.js'
 import type { SampleShop } from './sample-shop.js'
 
 export const AGENT = 'shop-agent'
 export const REVIEWER = 'rita'
 export const TARGET = 'shop'
+export const API = 'crm'
 export const HOST = 'web'
 
 export interface DemoPorts {
   readonly postgres: number
+  readonly http: number
   readonly ssh: number
   readonly console: number
 }
 
+/** What stands behind the gateway. */
 export interface Samples {
   readonly shop: SampleShop
+  readonly crm: SampleCrm
   readonly host: SampleHost
 }
 
-function textFor({ shop, host }: Samples, ports: DemoPorts): string {
+function textFor({ shop, crm, host }: Samples, ports: DemoPorts): string {
   return `# Written by \`sallyport demo\` at each start. docs/configuration.md lists every key.
 listen:
   - { protocol: postgres, address: 127.0.0.1:${ports.postgres} }
+  - { protocol: http, address: 127.0.0.1:${ports.http} }
   - { protocol: ssh, address: 127.0.0.1:${ports.ssh} }
 console: { address: 127.0.0.1:${ports.console} }
 
@@ -46,6 +52,12 @@ targets:
     tlsAuthorities: ${JSON.stringify(shop.authorityFile)}
     credential: { username: ${shop.username}, password: { file: ${JSON.stringify(shop.passwordFile)} } }
     labels: { env: demo }
+  - name: ${API}
+    protocol: http
+    address: ${crm.address}
+    tls: "off"
+    credential: { header: { name: X-Api-Key, value: { file: ${JSON.stringify(crm.keyFile)} } } }
+    labels: { env: demo }
   - name: ${HOST}
     protocol: ssh
     address: ${host.address}
@@ -54,7 +66,7 @@ targets:
     labels: { env: demo }
 
 grants:
-  - { groups: [agents, dba], targets: [${TARGET}, ${HOST}] }
+  - { groups: [agents, dba], targets: [${TARGET}, ${API}, ${HOST}] }
 
 rules:
   - name: agents-change-no-schema
@@ -74,6 +86,21 @@ rules:
     what: { columns: ["*.customers.email", "*.customers.ssn"] }
     then: mask
     with: redact
+  - name: personal-fields
+    who: { kind: agent }
+    what: { fields: ["*email", "*phone"] }
+    then: mask
+    with: partial
+  - name: customers-are-kept
+    what: { methods: [DELETE], paths: ["/customers/*"] }
+    then: deny
+    reason: Customers are kept.
+    hint: Close the account instead.
+  - name: refunds
+    what: { methods: [POST], paths: ["/refunds"] }
+    then: review
+    reviewers: { groups: [dba], count: 1 }
+    within: 15m
   - name: no-trees
     who: { kind: agent }
     what: { kinds: [command], programs: [rm], args: ["-r*"] }

@@ -3,14 +3,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import ssh2 from 'ssh2'
 import type { Client } from 'ssh2'
+import type { GatewayClient } from '../client/gateway-client.js'
 import { AGENT, HOST } from './configuration.js'
+import { must, stepWithinMs } from './step.js'
 
-export interface Reach {
+export interface SshTourParts {
   readonly port: number
-  readonly token: string
-  /** The gateway's own, as its API tells it: a line of known_hosts without names. */
-  readonly hostKey: string
-  readonly withinMs: number
+  readonly agentToken: string
+  readonly say: (text: string) => void
 }
 
 interface Ran {
@@ -26,21 +26,20 @@ const TRIES = [
   { command: 'ls releases', code: 0, says: '2026-01' },
 ] as const
 
-/** Answers with what came instead of what must; undefined where all was as it must be. */
-export async function agentOnHost(reach: Reach, say: (text: string) => void): Promise<string | undefined> {
-  const client = await connect(reach)
+export async function sshTour(admin: GatewayClient, parts: SshTourParts): Promise<void> {
+  const { say } = parts
+  const client = await connect(parts, (await admin.text('/ssh-host-key')).trim())
   try {
     for (const { command, code, says } of TRIES) {
       say(`   $ ssh ${HOST}@gateway ${command.includes(' && ') ? `"${command.replaceAll('"', '\\"')}"` : command}`)
       const ran = await run(client, command)
       for (const line of shown(ran)) say(`   ${line}`)
-      if (ran.code !== code || !`${ran.out}${ran.err}`.includes(says))
-        return `\`${command}\` was to end with ${code} and say ${says}; it ended with ${String(ran.code)}: ${ran.out}${ran.err}`
+      must(ran.code === code && `${ran.out}${ran.err}`.includes(says), `\`${command}\` ended with ${String(ran.code)}`)
     }
     say(`   $ ssh ${HOST}@gateway`)
     const shell = await open(client)
     for (const line of shown(shell)) say(`   ${line}`)
-    return shell.code === 126 && shell.err.includes('no-terminals') ? undefined : 'a terminal was not refused'
+    must(shell.code === 126 && shell.err.includes('no-terminals'), 'a terminal was not refused')
   } finally {
     client.end()
   }
@@ -48,7 +47,7 @@ export async function agentOnHost(reach: Reach, say: (text: string) => void): Pr
 
 const shown = ({ out, err }: Ran): readonly string[] => `${out}${err}`.trimEnd().split('\n')
 
-function connect({ port, token, hostKey, withinMs }: Reach): Promise<Client> {
+function connect({ port, agentToken }: SshTourParts, hostKey: string): Promise<Client> {
   const pinned = digest(Buffer.from(hostKey.split(' ')[1] ?? '', 'base64'))
   const client = new ssh2.Client()
   return new Promise((resolve, reject) => {
@@ -57,9 +56,9 @@ function connect({ port, token, hostKey, withinMs }: Reach): Promise<Client> {
       host: '127.0.0.1',
       port,
       username: `${AGENT}:${HOST}`,
-      password: token,
+      password: agentToken,
       hostVerifier: (key: Buffer) => timingSafeEqual(digest(key), pinned),
-      readyTimeout: withinMs,
+      readyTimeout: stepWithinMs,
     })
   })
 }

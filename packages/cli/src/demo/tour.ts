@@ -11,7 +11,9 @@ import { asText } from '../commands/replay.js'
 import { oneLine } from '../output/printable.js'
 import { AGENT, REVIEWER, TARGET } from './configuration.js'
 import type { DemoPorts } from './configuration.js'
-import { agentOnHost } from './tour-ssh.js'
+import { must, StepFailed, stepWithinMs, withinTime } from './step.js'
+import { httpTour } from './tour-http.js'
+import { sshTour } from './tour-ssh.js'
 
 export interface TourParts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -27,12 +29,6 @@ export interface Toured {
   readonly reviewerToken: string
 }
 
-/** What a step showed instead of what it must show. */
-class StepFailed extends Error {}
-
-/** Each step is quick; a demo that hangs shows nothing. */
-const STEP_WITHIN_MS = 30_000
-
 export async function tour(parts: TourParts): Promise<Toured> {
   const admin = openClient(parts.env)
   const agentToken = await tokenFor(admin, AGENT)
@@ -40,44 +36,34 @@ export async function tour(parts: TourParts): Promise<Toured> {
   const reviewer = openClient(parts.env, secret(reviewerToken))
   const agent = await connectAs(AGENT, agentToken, parts, await admin.text('/authority'))
   let number = 0
-  const next = (title: string, act: () => Promise<void>): Promise<void> => step(parts, (number += 1), title, act)
+  const step = async (title: string, act: () => Promise<void>): Promise<void> => {
+    await sleep(parts.pauseMs)
+    parts.say(`\n${(number += 1)}. ${title}\n`)
+    await withinTime(title, act)
+  }
+  let session = ''
   try {
-    await next('An agent reads customers. Rule personal-data masks what it need not see.', () => maskedSelect(agent, parts))
-    await next('It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
+    await step('An agent reads customers. Rule personal-data masks what it need not see.', () => maskedSelect(agent, parts))
+    await step('It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
       deniedDrop(agent, parts),
     )
-    await next(`It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
+    await step(`It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
       heldDelete(agent, reviewer, parts),
     )
   } finally {
     await agent.end()
   }
-  let session = ''
-  await next('All of it is on record, as the agent saw it.', async () => {
+  await step('An HTTP API, under the same rules: fields masked, a DELETE refused, a refund held.', () =>
+    httpTour({ port: parts.ports.http, agentToken, reviewer, say: parts.say, pauseMs: parts.pauseMs }),
+  )
+  await step('And a server: a command is understood before it runs, however it is written.', () =>
+    sshTour(admin, { port: parts.ports.ssh, agentToken, say: parts.say }),
+  )
+  await step('All of it is on record, as the agent saw it.', async () => {
     session = await replayed(admin, parts)
   })
-  await next('The same agent on a server. A command is understood before it runs, however it is written.', () =>
-    commands(admin, agentToken, parts),
-  )
-  await next('And the record can be proved whole.', () => verified(admin, parts))
+  await step('And the record can be proved whole.', () => verified(admin, parts))
   return { session, agentToken, reviewerToken }
-}
-
-async function step(parts: TourParts, number: number, title: string, act: () => Promise<void>): Promise<void> {
-  await sleep(parts.pauseMs)
-  parts.say(`\n${number}. ${title}\n`)
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new StepFailed(`step ${number} took longer than ${STEP_WITHIN_MS / 1000} seconds`)),
-      STEP_WITHIN_MS,
-    )
-  })
-  await Promise.race([act(), late]).finally(() => clearTimeout(timer))
-}
-
-function must(holds: boolean, instead: string): void {
-  if (!holds) throw new StepFailed(instead)
 }
 
 async function tokenFor(admin: GatewayClient, identity: string): Promise<string> {
@@ -94,7 +80,7 @@ async function connectAs(user: string, password: string, { ports }: TourParts, a
     database: TARGET,
     ssl: { ca: authority },
     application_name: 'demo',
-    connectionTimeoutMillis: STEP_WITHIN_MS,
+    connectionTimeoutMillis: stepWithinMs,
   })
   // A connection that breaks fails the query that runs on it, and with it the step.
   client.on('error', () => {})
@@ -160,7 +146,7 @@ async function failing(statement: Promise<QueryResult>): Promise<never> {
 }
 
 async function replayed(admin: GatewayClient, { say }: TourParts): Promise<string> {
-  const [session] = await admin.call<readonly SessionSummary[]>('GET', `/sessions?identity=${AGENT}&limit=1`)
+  const [session] = await admin.call<readonly SessionSummary[]>('GET', `/sessions?identity=${AGENT}&target=${TARGET}&limit=1`)
   must(session !== undefined, 'the session is not on record')
   if (session === undefined) return ''
   say(`   sallyport replay ${session.id} --instant\n`)
@@ -173,12 +159,6 @@ async function replayed(admin: GatewayClient, { say }: TourParts): Promise<strin
   must(all.includes('drop table orders') && all.includes('delete from abandoned_carts'), 'a statement is missing from the replay')
   must(!all.includes('@example.test'), 'a masked value is on record')
   return session.id
-}
-
-async function commands(admin: GatewayClient, token: string, { ports, say }: TourParts): Promise<void> {
-  const hostKey = (await admin.text('/ssh-host-key')).trim()
-  const instead = await agentOnHost({ port: ports.ssh, token, hostKey, withinMs: STEP_WITHIN_MS }, say)
-  if (instead !== undefined) throw new StepFailed(instead)
 }
 
 async function verified(admin: GatewayClient, { say }: TourParts): Promise<void> {
