@@ -8,16 +8,19 @@ import { loadConfiguration } from '../configuration/load.js'
 import type { Configuration } from '../configuration/load.js'
 import type { Home } from '../home.js'
 import type { SampleCrm } from './sample-crm.js'
+import type { SampleHost } from './sample-host.js'
 import type { SampleShop } from './sample-shop.js'
 
 export const AGENT = 'shop-agent'
 export const REVIEWER = 'rita'
 export const TARGET = 'shop'
 export const API = 'crm'
+export const HOST = 'web'
 
 export interface DemoPorts {
   readonly postgres: number
   readonly http: number
+  readonly ssh: number
   readonly console: number
 }
 
@@ -25,13 +28,15 @@ export interface DemoPorts {
 export interface Samples {
   readonly shop: SampleShop
   readonly crm: SampleCrm
+  readonly host: SampleHost
 }
 
-function textFor({ shop, crm }: Samples, ports: DemoPorts): string {
+function textFor({ shop, crm, host }: Samples, ports: DemoPorts): string {
   return `# Written by \`sallyport demo\` at each start. docs/configuration.md lists every key.
 listen:
   - { protocol: postgres, address: 127.0.0.1:${ports.postgres} }
   - { protocol: http, address: 127.0.0.1:${ports.http} }
+  - { protocol: ssh, address: 127.0.0.1:${ports.ssh} }
 console: { address: 127.0.0.1:${ports.console} }
 
 identities:
@@ -53,9 +58,15 @@ targets:
     tls: "off"
     credential: { header: { name: X-Api-Key, value: { file: ${JSON.stringify(crm.keyFile)} } } }
     labels: { env: demo }
+  - name: ${HOST}
+    protocol: ssh
+    address: ${host.address}
+    hostKey: ${JSON.stringify(host.hostKey)}
+    credential: { username: ${host.username}, password: { file: ${JSON.stringify(host.passwordFile)} } }
+    labels: { env: demo }
 
 grants:
-  - { groups: [agents, dba], targets: [${TARGET}, ${API}] }
+  - { groups: [agents, dba], targets: [${TARGET}, ${API}, ${HOST}] }
 
 rules:
   - name: agents-change-no-schema
@@ -90,6 +101,17 @@ rules:
     then: review
     reviewers: { groups: [dba], count: 1 }
     within: 15m
+  - name: no-trees
+    who: { kind: agent }
+    what: { kinds: [command], programs: [rm], args: ["-r*"] }
+    then: deny
+    reason: Removing trees is for people.
+  - name: no-terminals
+    who: { kind: agent }
+    what: { kinds: [shell] }
+    then: deny
+    reason: Agents run commands; terminals are for people.
+    hint: Give the command to ssh.
 `
 }
 

@@ -13,6 +13,7 @@ import { AGENT, REVIEWER, TARGET } from './configuration.js'
 import type { DemoPorts } from './configuration.js'
 import { must, StepFailed, stepWithinMs, withinTime } from './step.js'
 import { httpTour } from './tour-http.js'
+import { sshTour } from './tour-ssh.js'
 
 export interface TourParts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -54,6 +55,9 @@ export async function tour(parts: TourParts): Promise<Toured> {
   }
   await step('An HTTP API, under the same rules: fields masked, a DELETE refused, a refund held.', () =>
     httpTour({ port: parts.ports.http, agentToken, reviewer, say: parts.say, pauseMs: parts.pauseMs }),
+  )
+  await step('And a server: a command is understood before it runs, however it is written.', () =>
+    sshTour(admin, { port: parts.ports.ssh, agentToken, say: parts.say }),
   )
   await step('All of it is on record, as the agent saw it.', async () => {
     session = await replayed(admin, parts)
