@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici'
 import type { Answering } from './answer.js'
 import { answerWithinMs } from './limits.js'
 import { AnswerTooLate } from './too-late.js'
-import type { Sending } from './upstream.js'
+import type { Sending } from './sending.js'
 
 /** What gRPC says at the end of an answer, or in an answer of no body among its fields. */
 const ofTheEnd = new Set(['grpc-status', 'grpc-message', 'grpc-status-details-bin'])

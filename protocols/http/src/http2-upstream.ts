@@ -9,8 +9,8 @@ import type { Answering } from './answer.js'
 import type { StoredCredential } from './credential.js'
 import { Http2Exchange } from './http2-exchange.js'
 import { maxHeaderBytes, maxHttp2Connections, usualStreams } from './limits.js'
-import { connectTo } from './upstream.js'
-import type { Sending } from './upstream.js'
+import { connectTo } from './connecting.js'
+import type { Sending } from './sending.js'
 
 /** A quiet connection; below the 75 s after which nginx closes it. */
 const idleMs = 60_000

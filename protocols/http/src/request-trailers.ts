@@ -10,8 +10,8 @@ import type { StoredCredential } from './credential.js'
 import { without } from './headers.js'
 import { answerWithinMs, maxHeaderBytes } from './limits.js'
 import { AnswerTooLate } from './too-late.js'
-import { connectTo } from './upstream.js'
-import type { Sending } from './upstream.js'
+import { connectTo } from './connecting.js'
+import type { Sending } from './sending.js'
 
 /** Told to `answering`, also where it fails. */
 export async function sendWithTrailers(

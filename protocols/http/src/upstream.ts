@@ -1,37 +1,19 @@
 // The way to a target: connections of its own for each session, so that ending the session cuts them, kept alive between requests. HTTP/2
 // where the target speaks it, else HTTP/1.1.
 
-import { isIP } from 'node:net'
 import type { Socket } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
 import { Pool } from 'undici'
-import { Misconfigured } from '@sallyport/core'
-import type { Session, Target } from '@sallyport/core'
-import { offerTls } from '@sallyport/wire'
+import type { Session } from '@sallyport/core'
 import type { Answering } from './answer.js'
+import { connectTo } from './connecting.js'
 import type { StoredCredential } from './credential.js'
 import { Http2Upstream } from './http2-upstream.js'
 import { answerWithinMs, maxHeaderBytes, maxUpstreamConnections } from './limits.js'
 import { sendWithTrailers } from './request-trailers.js'
-import type { Trailers } from './trailers.js'
+import type { Sending } from './sending.js'
 
-const tlsWithinMs = 10_000
 /** Below the 5 s after which Node's own servers, among others, close a quiet connection. */
 const idleUpstreamMs = 4_000
-
-/** A request as it goes to the target. */
-export interface Sending {
-  readonly method: string
-  readonly path: string
-  /** Names and values in turn. */
-  readonly headers: readonly string[]
-  readonly body: Buffer | AsyncIterable<Buffer> | undefined
-  readonly grpc: boolean
-  /** Known once the body has gone. */
-  readonly trailers: () => Trailers
-  /** Whether there are any, or were announced. */
-  readonly expectsTrailers: boolean
-}
 
 export class Upstream {
   readonly #session: Session
@@ -135,34 +117,5 @@ export class Upstream {
     const spare = this.#spare
     this.#spare = undefined
     return spare !== undefined && !spare.destroyed && spare.readable ? spare : await connectTo(this.#session, this.#stored)
-  }
-}
-
-/** A connection with TLS where the target asks for it. Throws Unreachable. */
-export async function connectTo(
-  session: Session,
-  stored: StoredCredential,
-  protocols: readonly string[] = ['http/1.1'],
-): Promise<Socket> {
-  const { stream, host } = await session.dial()
-  if (!session.target.address.startsWith('https:')) return stream as Socket
-  const credential = await stored.current()
-  const certificate = credential.kind === 'certificate' ? { cert: credential.certificate, key: credential.privateKey.reveal() } : {}
-  const deadline = AbortSignal.any([session.signal, AbortSignal.timeout(tlsWithinMs)])
-  return offerTls(
-    stream,
-    session.target.name,
-    { ...tlsOptions(session.target, host), ...certificate, ALPNProtocols: [...protocols] },
-    deadline,
-  )
-}
-
-function tlsOptions(target: Target, host: string): ConnectionOptions {
-  if (target.tls === 'off') throw new Misconfigured('tls-off', `target ${target.name} has an https address and tls: off`)
-  return {
-    host,
-    ...(isIP(host) ? {} : { servername: host }),
-    ...(target.tlsAuthorities === undefined ? {} : { ca: target.tlsAuthorities }),
-    rejectUnauthorized: target.tls === 'verify',
   }
 }
