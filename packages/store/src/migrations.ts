@@ -82,4 +82,5 @@ create index checkpoints_session on sallyport.checkpoints (session, key, number)
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'tokens, reviews, definitions', sql: control },
   { number: 2, name: 'the record', sql: record },
+  { number: 3, name: 'tokens of logins at identity providers', sql: 'alter table sallyport.tokens add column login jsonb' },
 ]

@@ -50,6 +50,7 @@ function token(id: string, change: Partial<TokenRecord> = {}): TokenRecord {
     expiresAt: new Date(Date.now() + 3_600_000),
     revokedAt: null,
     createdBy: 'admin',
+    login: null,
     ...change,
   }
 }
@@ -85,11 +86,15 @@ describe('tokens', () => {
     expect(await other.tokens.byIdentity('agent')).toEqual([live])
     expect(await other.tokens.byLookup('lookup t1')).toEqual(live)
     expect(await other.tokens.byLookup('nothing')).toBeUndefined()
+    const loggedIn = token('t3', { identity: 'mia', login: { provider: 'corp', id: 'corp:1', groups: [odd] } })
+    await store.tokens.insert(loggedIn)
+    expect(await other.tokens.byId('t3')).toEqual(loggedIn)
+    expect(await other.tokens.byId('nothing')).toBeUndefined()
     const at = new Date()
     expect([await other.tokens.revoke('t1', at), await other.tokens.revoke('t1', at)]).toEqual([true, false])
     expect(await store.tokens.byIdentity('agent')).toEqual([])
     expect((await store.tokens.byLookup('lookup t1'))?.revokedAt).toEqual(at)
-    expect((await store.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2'])
+    expect((await store.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2', 't3'])
   })
 })
 
@@ -203,7 +208,7 @@ describe('sessions', () => {
 
 describe('the database', () => {
   it('is refused where a newer Sallyport has been at it, and left as it was where a step fails', async () => {
-    const broken = [{ number: 3, name: 'broken', sql: 'create table sallyport.half (a int); select 1/0' }]
+    const broken = [{ number: 4, name: 'broken', sql: 'create table sallyport.half (a int); select 1/0' }]
     await expect(migrate(hands, [...broken])).rejects.toThrow(/division by zero/)
     expect((await hands.query(`select to_regclass('sallyport.half') as half`)).rows[0]).toEqual({ half: null })
     await hands.query(`insert into sallyport.migrations (number, name) values (99, 'from the future')`)
