@@ -150,6 +150,10 @@ describe.skipIf(lacks('ssh', 'sshd'))('sessions', () => {
       const said = await typed('locked', [])
       expect(said).toContain('denied by rule no-shells: No shells here.')
       expect((await stage.ssh(['echo command'], { target: 'locked' })).stdout).toBe('command\n')
+      // A command with a terminal is a shell by another name.
+      const sly = await stage.ssh(['-tt', 'sh'], { target: 'locked' })
+      expect(sly).toMatchObject({ code: 126, stderr: expect.stringContaining('no-shells') })
+      expect((await stage.ssh(['-tt', 'echo with-terminal'], { target: 'web' })).stdout).toBe('with-terminal\r\n')
     })
     it('are ended at once', async () => {
       const running = stage.ssh(['echo started; sleep 60'])

@@ -12,7 +12,7 @@ import { wellFormed } from './problem.js'
 import { RateLimit } from './rate-limit.js'
 
 /** Every one asks the provider something. A person mistypes, an office shares one address. */
-const LOGINS = { burst: 30, perSecond: 0.5 }
+const LOGINS = { burst: 60, perSecond: 0.5 }
 /** Proxies cut what is silent for a minute (nginx's proxy_read_timeout); a line in between also shows that the client is there. */
 const STILL_WAITING_MS = 20_000
 const BODY_LIMIT_BYTES = 16_384

@@ -35,6 +35,8 @@ export interface RecordedStatement {
     readonly rule: string | null
     readonly reason: string | null
     readonly reviewers: readonly string[]
+    /** Why it was denied: `rule`, `default`, `not-understood`, `not-maskable`, `review-denied` and the like. */
+    readonly cause: string | null
     readonly masks: readonly { readonly column: string; readonly with: string; readonly rule: string }[]
     /** The text that went on to the target, where it is not the statement's own. */
     readonly forwarded: string | null
@@ -67,6 +69,23 @@ export interface SessionFilter {
 export interface SearchFilter extends Omit<SessionFilter, 'live' | 'before'> {
   /** Reads on after this statement of an earlier answer. */
   readonly before?: { readonly session: string; readonly statement: number }
+}
+
+/** What was recorded, in the order of time. `cursor` names the place right after it. */
+export type RecordedEvent = { readonly cursor: string; readonly session: SessionSummary } & (
+  | {
+      readonly kind: 'began'
+      /** Connecting was ruled on, and is on record as statement 0. */
+      readonly connectRuled: boolean
+    }
+  | { readonly kind: 'statement'; readonly statement: RecordedStatement }
+  | { readonly kind: 'ended' }
+)
+
+export interface EventFilter extends Omit<SessionFilter, 'live' | 'limit' | 'before'> {
+  readonly until?: Date
+  /** Reads on after the place that an event names as its cursor. */
+  readonly after?: string
 }
 
 export interface ReplayedLine {
@@ -238,6 +257,8 @@ export interface ApiParts {
     /** In order, those after number `after`. */
     statements(id: string, page: { readonly after: number; readonly limit: number }): Promise<readonly RecordedStatement[]>
     search(text: string, filter: SearchFilter): Promise<readonly FoundStatement[]>
+    /** Oldest first, however many. */
+    events(filter: EventFilter): AsyncIterable<RecordedEvent>
     replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
     /** As a terminal showed it: lines of an asciicast version 2. Throws Denied where the session's protocol has no terminals. */
     cast(id: string, signal: AbortSignal): AsyncIterable<object>

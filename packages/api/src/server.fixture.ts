@@ -119,6 +119,10 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
         did.push(['search', text, filter])
         return []
       },
+      events: async function* (filter) {
+        did.push(['events', filter])
+        yield { kind: 'ended', cursor: '1/2/s1', session }
+      },
       cast: async function* () {
         yield { version: 2, width: 80, height: 24 }
       },

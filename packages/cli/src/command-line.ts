@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
 import { VERSION } from './version.js'
 
@@ -230,6 +231,19 @@ function addPolicyCommands(program: Command, terminal: Terminal, done: Done): vo
     .option('--schema <file>', 'with --config: the catalogue to read names by, as JSON')
     .action(async (file: string, options: { config?: string; schema?: string; json?: true }) =>
       done(await (await import('./commands/policy-test.js')).testCommand(file, options, terminal)),
+    )
+  addBacktest(policy, terminal, done)
+}
+
+function addBacktest(policy: Command, terminal: Terminal, done: Done): void {
+  command(policy, 'backtest <file>', 'what the rules of a file would have done to what was recorded')
+    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since, since('30d'))
+    .option('--until <when>', 'until so long ago or a date; absent: now', since)
+    .option('--identity <name>', 'only statements of this identity')
+    .option('--target <name>', 'only statements on this target')
+    .option('--limit <count>', 'list so many of those that would be ruled otherwise', count(1, 10_000), 100)
+    .action(async (file: string, options: BacktestOptions) =>
+      done(await (await import('./commands/policy-backtest.js')).backtestCommand(file, options, terminal)),
     )
 }
 

@@ -10,7 +10,7 @@ import type { StoreLog } from './connection.js'
 export interface Place {
   /** Ours: lock, password, log and the records of what lies elsewhere. */
   readonly directory: string
-  /** Holds `data`, and the engine where it had to be copied. */
+  /** Holds `data` and the server's programs. */
   readonly files: string
   readonly data: string
   /** The user the server runs as, where it cannot be ours. */

@@ -22,5 +22,6 @@ export type {
   SessionTable,
   StatementRecord,
 } from './sessions.js'
+export type { EventFilter, RecordedEvent } from './events.js'
 export type { StoredFrames } from './frames.js'
 export type { Notices } from './notices.js'

@@ -79,8 +79,15 @@ create table sallyport.checkpoints (
 create index checkpoints_session on sallyport.checkpoints (session, key, number);
 `
 
+/** For reading the record in the order of time, and for persons who look for what was done on their behalf. */
+const inOrder = `
+create index sessions_ended on sallyport.sessions (ended_at, id) where ended_at is not null;
+create index sessions_on_behalf on sallyport.sessions (on_behalf_of, started_at desc) where on_behalf_of is not null;
+`
+
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'tokens, reviews, definitions', sql: control },
   { number: 2, name: 'the record', sql: record },
-  { number: 3, name: 'tokens of logins at identity providers', sql: 'alter table sallyport.tokens add column login jsonb' },
+  { number: 3, name: 'the record in order', sql: inOrder },
+  { number: 4, name: 'tokens of logins at identity providers', sql: 'alter table sallyport.tokens add column login jsonb' },
 ]

@@ -46,6 +46,15 @@ export function isServerOf(pid: number, data: string): boolean {
   }
 }
 
+/** Whether the data's server was started from this program: the first word of postmaster.opts, which it writes at each start. */
+export function runsProgram(data: string, program: string): boolean {
+  try {
+    return readFileSync(join(data, 'postmaster.opts'), 'utf8').startsWith(`${program} `)
+  } catch {
+    return false
+  }
+}
+
 /** An ended server that nobody has reaped yet still has a process id; removing its file is the last thing it does. */
 async function gone(pid: number, data: string, withinMs: number): Promise<boolean> {
   const until = Date.now() + withinMs

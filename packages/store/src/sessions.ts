@@ -62,9 +62,14 @@ export interface FoundStatement extends StatementRecord {
   readonly target: string
 }
 
-export interface SessionFilter {
+/** Whose sessions, and where. `mine`: of this identity, and of agents that acted for it. */
+export interface Whose {
   readonly identity?: string
+  readonly mine?: string
   readonly target?: string
+}
+
+export interface SessionFilter extends Whose {
   readonly since?: Date
   readonly live?: boolean
   readonly limit?: number
@@ -72,9 +77,7 @@ export interface SessionFilter {
   readonly before?: string
 }
 
-export interface SearchFilter {
-  readonly identity?: string
-  readonly target?: string
+export interface SearchFilter extends Whose {
   readonly since?: Date
   readonly limit?: number
   /** Reads on after this statement of an earlier answer. */
@@ -95,7 +98,9 @@ const LARGEST_LIMIT = 10_000
 
 const limitOf = (limit: number | undefined): number => Math.max(1, Math.min(limit ?? USUAL_LIMIT, LARGEST_LIMIT))
 
-function summaryOf(row: Selectable<Sessions>): SessionSummary {
+type StatementColumns = Omit<Selectable<Statements>, 'session' | 'held' | 'provenance'>
+
+export function summaryOf(row: Selectable<Sessions>): SessionSummary {
   return {
     id: stored(row.id),
     identity: stored(row.identity),
@@ -116,7 +121,7 @@ function summaryOf(row: Selectable<Sessions>): SessionSummary {
   }
 }
 
-function rulingOf(row: Selectable<Statements>): StatementRecord['ruling'] {
+function rulingOf(row: StatementColumns): StatementRecord['ruling'] {
   if (row.ruling === null) return null
   return {
     kind: row.ruling,
@@ -129,7 +134,7 @@ function rulingOf(row: Selectable<Statements>): StatementRecord['ruling'] {
   }
 }
 
-function statementOf(row: Selectable<Statements>): StatementRecord {
+export function statementOf(row: StatementColumns): StatementRecord {
   return {
     id: row.number,
     at: row.at.toISOString(),
@@ -148,13 +153,25 @@ function statementOf(row: Selectable<Statements>): StatementRecord {
 /** The text itself, wherever it stands: LIKE's own signs are literal. */
 const containing = (text: string): string => `%${storable(text).replace(/[\\%_]/g, '\\$&')}%`
 
+/** A query over sessions, whatever else is joined to them. */
+export function narrowed<DB extends Tables, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB | 'sallyport.sessions', O>,
+  { identity, mine, target }: Whose,
+): SelectQueryBuilder<DB, TB | 'sallyport.sessions', O> {
+  const name = (column: 'identity' | 'on_behalf_of' | 'target', value: string) =>
+    sql<boolean>`${sql.ref(`sallyport.sessions.${column}`)} = ${storable(value)}`
+  let some = query
+  if (identity !== undefined) some = some.where(name('identity', identity))
+  if (mine !== undefined) some = some.where(sql<boolean>`(${name('identity', mine)} or ${name('on_behalf_of', mine)})`)
+  if (target !== undefined) some = some.where(name('target', target))
+  return some
+}
+
 function listQuery(
   database: Database,
   filter: SessionFilter,
 ): SelectQueryBuilder<Tables, 'sallyport.sessions', Selectable<Sessions>> {
-  let query = database.selectFrom('sallyport.sessions').selectAll()
-  if (filter.identity !== undefined) query = query.where('identity', '=', storable(filter.identity))
-  if (filter.target !== undefined) query = query.where('target', '=', storable(filter.target))
+  let query = narrowed(database.selectFrom('sallyport.sessions'), filter).selectAll()
   if (filter.since !== undefined) query = query.where('started_at', '>=', filter.since)
   if (filter.live === true) query = query.where('ended_at', 'is', null)
   if (filter.live === false) query = query.where('ended_at', 'is not', null)
@@ -168,14 +185,13 @@ function listQuery(
 
 async function search(database: Database, text: string, filter: SearchFilter): Promise<FoundStatement[]> {
   const pattern = containing(text)
-  let query = database
-    .selectFrom('sallyport.statements as s')
-    .innerJoin('sallyport.sessions as of', 'of.id', 's.session')
+  let query = narrowed(
+    database.selectFrom('sallyport.statements as s').innerJoin('sallyport.sessions', 'sallyport.sessions.id', 's.session'),
+    filter,
+  )
     .selectAll('s')
-    .select(['of.identity as who', 'of.on_behalf_of', 'of.target as where'])
+    .select(['identity as who', 'on_behalf_of', 'target as where'])
     .where((where) => where.or([where('s.text', 'ilike', pattern), where('s.forwarded', 'ilike', pattern)]))
-  if (filter.identity !== undefined) query = query.where('of.identity', '=', storable(filter.identity))
-  if (filter.target !== undefined) query = query.where('of.target', '=', storable(filter.target))
   if (filter.since !== undefined) query = query.where('s.at', '>=', filter.since)
   if (filter.before !== undefined) {
     const { session, statement } = filter.before

@@ -10,6 +10,7 @@ import { Misconfigured, Unreachable } from '@sallyport/core'
 import { startEmbedded } from './embedded.js'
 import type { EmbeddedPostgres } from './embedded.js'
 import { migrate } from './migrate.js'
+import { migrations } from './migrations.js'
 import type { Decision, ReviewRecord } from './reviews.js'
 import { openStore } from './store.js'
 import type { Store } from './store.js'
@@ -208,7 +209,7 @@ describe('sessions', () => {
 
 describe('the database', () => {
   it('is refused where a newer Sallyport has been at it, and left as it was where a step fails', async () => {
-    const broken = [{ number: 4, name: 'broken', sql: 'create table sallyport.half (a int); select 1/0' }]
+    const broken = [{ number: migrations.length + 1, name: 'broken', sql: 'create table sallyport.half (a int); select 1/0' }]
     await expect(migrate(hands, [...broken])).rejects.toThrow(/division by zero/)
     expect((await hands.query(`select to_regclass('sallyport.half') as half`)).rows[0]).toEqual({ half: null })
     await hands.query(`insert into sallyport.migrations (number, name) values (99, 'from the future')`)

@@ -6,6 +6,8 @@ import { createClient, createPool } from './connection.js'
 import type { StoreConnection, StoreLog } from './connection.js'
 import { definitionsTable } from './definitions.js'
 import type { DefinitionsTable } from './definitions.js'
+import { readEvents } from './events.js'
+import type { EventFilter, RecordedEvent } from './events.js'
 import { storedFrames } from './frames.js'
 import type { StoredFrames } from './frames.js'
 import { migrate } from './migrate.js'
@@ -26,6 +28,8 @@ export interface Store {
   readonly reviews: ReviewTable
   readonly definitions: DefinitionsTable
   readonly sessions: SessionTable
+  /** What was recorded, oldest first. */
+  events(filter: EventFilter): AsyncIterable<RecordedEvent>
   readonly frames: StoredFrames
   readonly notices: Pick<Notices, 'send' | 'listen'>
   /** For the shipper; a connection of its own. */
@@ -65,6 +69,7 @@ export async function openStore(connection: StoreConnection, log: StoreLog = () 
     reviews: reviewTable(database, notices),
     definitions: definitionsTable(database),
     sessions: sessionTable(database),
+    events: (filter) => readEvents(database, filter),
     frames: storedFrames(database),
     notices,
     sink: () => createSink(connection),

@@ -9,13 +9,16 @@ import type { Exit } from './client-channel.js'
 import { Content } from './content.js'
 import { EchoedInput } from './echo.js'
 import { HeldInput } from './input.js'
-import type { Answered, Served } from './served.js'
+import type { Answered, Question, Served } from './served.js'
 import { failedExit, wordError, wordNotice, wordStatementDenial } from './wording.js'
 
 /** A shell can start any program and touch any file. */
 const anything: readonly Effect[] = [
   { access: 'unknown', verb: 'shell', object: '', program: unknownText, args: [unknownText], opaque: true },
 ]
+
+/** A command with a terminal: what it does is judged as the command, and that it gets one besides. */
+const aTerminal: readonly Effect[] = [{ access: 'read', verb: 'terminal', object: '' }]
 
 /** Nothing of a command's input is shown to the caller; the record keeps this much of it. */
 const inputCapBytes = 1024 * 1024
@@ -29,6 +32,7 @@ export async function runCommand(served: Served, stream: ServerChannel, asked: A
   const channel = new ClientChannel(stream, served, understood.transfer === undefined ? undefined : new Content())
   const run = new Run(served, channel, input, asked, understood.transfer !== undefined)
   try {
+    if (command !== undefined && !(await run.mayHaveTerminal(command))) return
     const answered = await run.ask(command, understood.effects)
     if (answered === undefined) return
     await run.start(command, answered)
@@ -54,24 +58,29 @@ class Run {
     this.#bulk = bulk
   }
 
+  /** Rules that forbid shells forbid terminals: `ssh -t host sh` is one. Asked only where a rule has a say. */
+  async mayHaveTerminal(command: string): Promise<boolean> {
+    if (this.#asked.terminal === undefined) return true
+    const question: Question = { kind: 'shell', text: `terminal for ${command}`, effects: aTerminal }
+    if (!this.#served.isRuled(question)) return true
+    return (await this.#judge(question, faultOf(command))) !== undefined
+  }
+
   /** Undefined: it must not start, and the client was told why. */
-  async ask(command: string | undefined, effects: readonly Effect[]): Promise<Answered | undefined> {
+  ask(command: string | undefined, effects: readonly Effect[]): Promise<Answered | undefined> {
+    const provenance = this.#asked.env.get('TRACEPARENT')
+    if (command === undefined) return this.#judge({ kind: 'shell', text: 'interactive shell', effects, provenance }, undefined)
+    return this.#judge({ kind: 'command', text: command, effects, provenance }, faultOf(command))
+  }
+
+  async #judge(question: Question, refusal: string | undefined): Promise<Answered | undefined> {
     const gone = new AbortController()
     void this.#channel.gone.then(() => gone.abort())
-    const refusal = command === undefined ? undefined : faultOf(command)
-    const answered = await this.#served.judge(
-      {
-        kind: command === undefined ? 'shell' : 'command',
-        text: command ?? 'interactive shell',
-        effects,
-        provenance: this.#asked.env.get('TRACEPARENT'),
-      },
-      {
-        signal: gone.signal,
-        onWait: (notice) => void this.#channel.say(wordNotice(notice)),
-        ...(refusal === undefined ? {} : { refusal }),
-      },
-    )
+    const answered = await this.#served.judge(question, {
+      signal: gone.signal,
+      onWait: (notice) => void this.#channel.say(wordNotice(notice)),
+      ...(refusal === undefined ? {} : { refusal }),
+    })
     const { ruling, statement } = answered
     if (ruling.kind === 'allow') return answered
     this.#input.drop()
@@ -84,8 +93,8 @@ class Run {
     const client = await this.#served.reach()
     if (this.#channel.closed) return this.#input.drop()
     const began = performance.now()
-    const far = await open(client, command, this.#asked)
-    const error = await this.#join(far)
+    const opened = await open(client, command, this.#asked)
+    const error = await this.#join(opened)
     const { session } = this.#served
     if (session.signal.aborted) return
     const outcome = { statement, rows: 0, bytes: this.#channel.sentBytes, durationMs: performance.now() - began }
@@ -93,7 +102,8 @@ class Run {
   }
 
   /** Joins both ends until the command is over; answers with how it failed. */
-  async #join(far: FarChannel): Promise<string | undefined> {
+  async #join(opened: Opened): Promise<string | undefined> {
+    const { far } = opened
     const { session } = this.#served
     const channel = this.#channel
     const echoed = this.#asked.terminal === undefined ? undefined : new EchoedInput()
@@ -103,7 +113,7 @@ class Run {
       for (const line of echoed?.printed(bytes) ?? []) session.record('client', line, channel.number * 2)
     })
     pump(far.stderr, 'err', channel)
-    const exit = await this.#over(far)
+    const exit = await this.#over(opened)
     if (this.#bulk && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
     await channel.end(exit ?? { code: failedExit })
     if (exit === undefined)
@@ -145,22 +155,15 @@ class Run {
     }
   }
 
-  /** Resolves with the exit when the target has closed the channel and all of it was read; ends the target's end when the client goes. */
-  #over(far: FarChannel): Promise<Exit | undefined> {
-    let exit: Exit | undefined
-    far.on('exit', (code: number | null, signal?: string, dumped?: boolean, description?: string) => {
-      exit =
-        code === null
-          ? { signal: (signal ?? 'TERM').replace(/^SIG/, ''), dumped: dumped ?? false, description: description ?? '' }
-          : { code }
-    })
+  /** Resolves when the target has closed the channel and all of it was read; ends the target's end when the client goes. */
+  #over({ far, exit }: Opened): Promise<Exit | undefined> {
     return new Promise((resolve) => {
-      far.once('close', () => resolve(exit))
+      far.once('close', () => resolve(exit()))
       void this.#channel.gone.then(() => {
         far.close()
         far.resume()
         far.stderr.resume()
-        resolve(exit)
+        resolve(exit())
       })
     })
   }
@@ -187,18 +190,36 @@ export function faultOf(command: string): string | undefined {
   return undefined
 }
 
-function open(client: Client, command: string | undefined, asked: Asked): Promise<FarChannel> {
+interface Opened {
+  readonly far: FarChannel
+  /** How it ended; undefined as long as it has not, or where the target did not say. */
+  readonly exit: () => Exit | undefined
+}
+
+function open(client: Client, command: string | undefined, asked: Asked): Promise<Opened> {
   const env = Object.fromEntries(asked.env)
   const pty = asked.terminal === undefined ? undefined : ptyOf(asked.terminal)
   return new Promise((resolve, reject) => {
     const opened = (error: Error | undefined, far: FarChannel): void => {
-      if (error === undefined) resolve(far)
+      // The exit of a short command may stand in the packets that are read with this answer: it is listened for at once.
+      if (error === undefined) resolve({ far, exit: exitOf(far) })
       else reject(new Error('the target refused the channel', { cause: error }))
     }
     const options: ExecOptions = pty === undefined ? { env } : { env, pty }
     if (command === undefined) client.shell(pty ?? false, { env }, opened)
     else client.exec(command, options, opened)
   })
+}
+
+function exitOf(far: FarChannel): () => Exit | undefined {
+  let exit: Exit | undefined
+  far.on('exit', (code: number | null, signal?: string, dumped?: boolean, description?: string) => {
+    exit =
+      code === null
+        ? { signal: (signal ?? 'TERM').replace(/^SIG/, ''), dumped: dumped ?? false, description: description ?? '' }
+        : { code }
+  })
+  return () => exit
 }
 
 function ptyOf({ term, columns, rows, width, height, modes }: Terminal): PseudoTtyOptions {

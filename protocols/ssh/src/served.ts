@@ -100,19 +100,15 @@ export class Served {
   async judge(question: Question, asking: Asking = {}): Promise<Answered> {
     this.#statements += 1
     const id = this.#statements
-    const { kind, text, effects, provenance } = question
-    const statement: Statement = {
-      id,
-      kind,
-      text,
-      parameters: [],
-      effects,
-      held: true,
-      ...(provenance === undefined ? {} : { provenance }),
-    }
-    const ruling = await this.session.judge(statement, asking)
+    const ruling = await this.session.judge(statementOf(question, id), asking)
     await this.session.settled()
     return { statement: id, ruling }
+  }
+
+  /** Whether a rule has a say in this; nothing is recorded and nobody is asked. */
+  isRuled(question: Question): boolean {
+    const verdict = this.session.foresee(statementOf(question, this.#statements + 1))
+    return verdict.kind !== 'allow' || verdict.rule !== null
   }
 
   /** The target's end, or a reason that is safe to show. */
@@ -121,4 +117,9 @@ export class Served {
     if (this.session.signal.aborted) throw new Unreachable('session-ended', 'the session was ended')
     return client
   }
+}
+
+function statementOf({ kind, text, effects, provenance }: Question, id: number): Statement {
+  const statement: Statement = { id, kind, text, parameters: [], effects, held: true }
+  return provenance === undefined ? statement : { ...statement, provenance }
 }

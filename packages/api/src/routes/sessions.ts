@@ -4,7 +4,7 @@ import { Denied } from '@sallyport/core'
 import { z } from 'zod'
 import { isOwn, mayReadEverything } from '../caller.js'
 import type { Caller } from '../caller.js'
-import type { ApiParts, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
+import type { ApiParts, RecordedEvent, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
 import { notFound } from '../problem.js'
 import { route } from '../route.js'
 import type { Route } from '../route.js'
@@ -37,6 +37,13 @@ const STATEMENTS_A_PAGE = 2000
 const pageQuery = z.strictObject({
   after: z.coerce.number().int().min(-1).default(-1),
   limit: z.coerce.number().int().min(1).max(STATEMENTS_A_PAGE).default(STATEMENTS_A_PAGE),
+})
+const { limit: _limit, ...whose } = filter
+/** `after`: a cursor of an earlier answer. */
+const eventsQuery = z.strictObject({
+  ...whose,
+  until: z.iso.datetime({ offset: true }).optional(),
+  after: z.string().max(256).optional(),
 })
 const endBody = z.strictObject({ reason: z.string().min(1).max(500).default('ended by an operator') })
 
@@ -111,6 +118,21 @@ export const sessionRoutes: readonly Route[] = [
           : { before: { session: before, statement: beforeStatement } }),
       }),
   }),
+  route({
+    method: 'GET',
+    path: '/events',
+    may: 'proved',
+    input: z.object({ query: eventsQuery }),
+    answer: async ({ caller, query: { until, after, ...rest }, signal }, parts) => {
+      const { limit: _, ...whom } = narrowed(caller, { ...rest, limit: 1 })
+      const events = parts.sessions.events({
+        ...whom,
+        ...(until === undefined ? {} : { until: new Date(until) }),
+        ...(after === undefined ? {} : { after }),
+      })
+      return { lines: whileThere(signal, events) }
+    },
+  }),
 ]
 
 /** Who may not read everything sees their own, whatever they ask for. */
@@ -122,6 +144,13 @@ function narrowed(caller: Caller, query: z.output<z.ZodObject<typeof filter>>): 
     ...(target === undefined ? {} : { target }),
     ...(after === undefined ? {} : { since: new Date(after) }),
     ...(mayReadEverything(caller) ? {} : { mine: caller.name }),
+  }
+}
+
+async function* whileThere(signal: AbortSignal, events: AsyncIterable<RecordedEvent>): AsyncGenerator<RecordedEvent> {
+  for await (const event of events) {
+    if (signal.aborted) return
+    yield event
   }
 }
 

@@ -65,6 +65,38 @@ export function parseConfiguration(file: string, text: string, env: Environment)
   return { kind: 'loaded', value: { ...rest, file, directory, tls: certificate.value, definitions: definitions.value }, warnings }
 }
 
+/**
+ * The definitions of a file that may give some of the lists alone (rules, say); those it leaves out are those of `base`, which an
+ * identity provider may stand behind.
+ */
+export function loadDefinitionsOver(file: string, env: Environment, base: WrittenDefinitions): Loaded<WrittenDefinitions> {
+  const read = readText(file)
+  if (read.kind === 'faulty') return { kind: 'faulty', file, faults: [read.fault] }
+  const located = readYaml(read.text, env)
+  const parsed = configurationSchema.safeParse(located.value ?? {})
+  if (located.broken || !parsed.success) {
+    const faults = parsed.success ? [] : schemaFaults(parsed.error, configurationSchema, located)
+    return { kind: 'faulty', file, faults: together(located.faults, located.broken ? [] : faults) }
+  }
+  const given = new Set(Object.keys(located.value ?? {}))
+  if (!given.has('rules')) {
+    const message = 'there are no rules here; write `rules:`, or name a configuration file that has them'
+    return { kind: 'faulty', file, faults: [{ line: 1, column: 1, message }] }
+  }
+  const { identities, targets, grants, rules, identityProviders } = parsed.data
+  const own = resolveDefinitions({ identities, targets, grants, rules }, dirname(resolve(file)))
+  const value: WrittenDefinitions = {
+    identities: given.has('identities') ? own.value.identities : base.identities,
+    targets: given.has('targets') ? own.value.targets : base.targets,
+    grants: given.has('grants') ? own.value.grants : base.grants,
+    rules: own.value.rules,
+  }
+  const providers = identityProviders.length > 0 || !given.has('identities')
+  const problems = [...own.problems, ...referenceProblems(value, { providers, operatorGroups: [] })]
+  const faults = together(located.faults, atPlaces(problems, located))
+  return faults.length > 0 ? { kind: 'faulty', file, faults } : { kind: 'loaded', value, warnings: [] }
+}
+
 /** One fault a place: a value the environment lacks needs no word about its shape as well. */
 function together(first: readonly Fault[], second: readonly Fault[]): readonly Fault[] {
   const taken = new Set(first.map(({ line, column }) => `${line}:${column}`))

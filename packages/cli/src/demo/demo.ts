@@ -13,20 +13,23 @@ import { startNode } from '../start/gateway-node.js'
 import { openLog } from '../start/logging.js'
 import type { Logging } from '../start/logging.js'
 import { Teardown } from '../start/teardown.js'
-import { AGENT, REVIEWER, TARGET, writeConfiguration } from './configuration.js'
+import { AGENT, API, HOST, REVIEWER, TARGET, writeConfiguration } from './configuration.js'
+import type { DemoPorts } from './configuration.js'
 import { freePort } from './ports.js'
+import { startCrm } from './sample-crm.js'
+import { startHost } from './sample-host.js'
 import { startShop } from './sample-shop.js'
 import { tour } from './tour.js'
 import type { Toured } from './tour.js'
 
-/** The ports by habit (docs/configuration.md); the sample's own is next to them. */
-const PORTS = { postgres: 15_432, console: 7080, shop: 15_433 }
+/** The ports by habit (docs/configuration.md); the samples' own are next to them. */
+const PORTS = { postgres: 15_432, http: 18_080, ssh: 12_222, console: 7080, shop: 15_433, crm: 18_081, host: 12_223 }
 /** Time to read a step, where somebody watches. */
 const PAUSE_MS = 2500
 
 interface Started {
   readonly home: Home
-  readonly ports: { readonly postgres: number; readonly console: number }
+  readonly ports: DemoPorts
   readonly url: string
 }
 
@@ -62,15 +65,23 @@ export async function runDemo(options: { readonly once?: true }, terminal: Termi
 async function start(home: Home, terminal: Terminal, { log }: Logging, teardown: Teardown): Promise<Started> {
   const ports = {
     postgres: await portFor('the gateway', PORTS.postgres, terminal),
+    http: await portFor('the gateway for HTTP', PORTS.http, terminal),
+    ssh: await portFor('the gateway for SSH', PORTS.ssh, terminal),
     console: await portFor('the console', PORTS.console, terminal),
   }
-  terminal.out('Starting a sample shop database and a gateway before it ...')
+  terminal.out('Starting a sample shop database, HTTP API and SSH host, and a gateway before them ...')
   const shop = await startShop(join(home.directory, 'shop'), await freePort(PORTS.shop), log)
   teardown.add('sample shop', () => shop.stop())
-  const configuration = writeConfiguration(home, shop, ports)
+  const crm = await startCrm(join(home.directory, 'crm'), await freePort(PORTS.crm))
+  teardown.add('sample API', () => crm.stop())
+  const host = await startHost(join(home.directory, 'host'), await freePort(PORTS.host))
+  teardown.add('sample host', () => host.stop())
+  const configuration = writeConfiguration(home, { shop, crm, host }, ports)
   const node = await startNode({ configuration, home, env: process.env, log, onListening: () => {} })
   teardown.add('gateway', () => node.stop())
-  terminal.out(`Postgres clients connect to 127.0.0.1:${ports.postgres}; the console is at ${node.url}`)
+  terminal.out(
+    `On 127.0.0.1: Postgres clients connect to port ${ports.postgres}, HTTP clients to ${ports.http}, SSH clients to ${ports.ssh}; the console is at ${node.url}`,
+  )
   return { home, ports, url: node.url }
 }
 
@@ -133,7 +144,16 @@ In another terminal:
 
 and try:  select * from customers;   drop table orders;   update orders set total = 0;
 
+  curl -H "Authorization: Bearer ${agentToken}" http://127.0.0.1:${ports.http}/${API}/customers
+
+and try:  -X DELETE .../customers/2   or   .../refunds --json '{"order":8}'   (held: approve it as below)
+
+  ssh -p ${ports.ssh} ${AGENT}:${HOST}@127.0.0.1 'cat logs/app.log'     # the password: ${agentToken}
+
+and try:  'rm -rf releases'   'find . -exec rm -r {} +'   no command at all. (The sample host runs commands on this machine, in a scratch directory.)
+
   export SALLYPORT_HOME=${at}
+  SALLYPORT_TOKEN=${agentToken} npx sallyport connect ${HOST} -- ls    # the same without a password to type
   npx sallyport reviews list                                   # what waits for a person, without a browser
   SALLYPORT_TOKEN=${reviewerToken} npx sallyport reviews approve ID    # as ${REVIEWER}
   npx sallyport sessions list

@@ -42,6 +42,8 @@ export async function startShop(directory: string, port: number, log: Log): Prom
     directory: join(directory, 'server'),
     log,
     tcp: { port, certificate: certificate ?? '', key: key ?? '' },
+    // Made anew below, whatever an older engine left.
+    carryOver: () => Promise.resolve(),
   })
   try {
     const password = randomBytes(18).toString('base64url')

@@ -11,6 +11,9 @@ import { asText } from '../commands/replay.js'
 import { oneLine } from '../output/printable.js'
 import { AGENT, REVIEWER, TARGET } from './configuration.js'
 import type { DemoPorts } from './configuration.js'
+import { must, StepFailed, stepWithinMs, withinTime } from './step.js'
+import { httpTour } from './tour-http.js'
+import { sshTour } from './tour-ssh.js'
 
 export interface TourParts {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -26,54 +29,41 @@ export interface Toured {
   readonly reviewerToken: string
 }
 
-/** What a step showed instead of what it must show. */
-class StepFailed extends Error {}
-
-/** Each step is quick; a demo that hangs shows nothing. */
-const STEP_WITHIN_MS = 30_000
-
 export async function tour(parts: TourParts): Promise<Toured> {
   const admin = openClient(parts.env)
   const agentToken = await tokenFor(admin, AGENT)
   const reviewerToken = await tokenFor(admin, REVIEWER)
   const reviewer = openClient(parts.env, secret(reviewerToken))
   const agent = await connectAs(AGENT, agentToken, parts, await admin.text('/authority'))
+  let number = 0
+  const step = async (title: string, act: () => Promise<void>): Promise<void> => {
+    await sleep(parts.pauseMs)
+    parts.say(`\n${(number += 1)}. ${title}\n`)
+    await withinTime(title, act)
+  }
+  let session = ''
   try {
-    await step(parts, 1, 'An agent reads customers. Rule personal-data masks what it need not see.', () =>
-      maskedSelect(agent, parts),
-    )
-    await step(parts, 2, 'It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
+    await step('An agent reads customers. Rule personal-data masks what it need not see.', () => maskedSelect(agent, parts))
+    await step('It tries to drop a table. Rule agents-change-no-schema refuses, and the connection goes on.', () =>
       deniedDrop(agent, parts),
     )
-    await step(parts, 3, `It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
+    await step(`It deletes without a WHERE. Rule unbounded-writes holds it until ${REVIEWER} agrees.`, () =>
       heldDelete(agent, reviewer, parts),
     )
   } finally {
     await agent.end()
   }
-  let session = ''
-  await step(parts, 4, 'All of it is on record, as the agent saw it.', async () => {
+  await step('An HTTP API, under the same rules: fields masked, a DELETE refused, a refund held.', () =>
+    httpTour({ port: parts.ports.http, agentToken, reviewer, say: parts.say, pauseMs: parts.pauseMs }),
+  )
+  await step('And a server: a command is understood before it runs, however it is written.', () =>
+    sshTour(admin, { port: parts.ports.ssh, agentToken, say: parts.say }),
+  )
+  await step('All of it is on record, as the agent saw it.', async () => {
     session = await replayed(admin, parts)
   })
-  await step(parts, 5, 'And the record can be proved whole.', () => verified(admin, parts))
+  await step('And the record can be proved whole.', () => verified(admin, parts))
   return { session, agentToken, reviewerToken }
-}
-
-async function step(parts: TourParts, number: number, title: string, act: () => Promise<void>): Promise<void> {
-  await sleep(parts.pauseMs)
-  parts.say(`\n${number}. ${title}\n`)
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new StepFailed(`step ${number} took longer than ${STEP_WITHIN_MS / 1000} seconds`)),
-      STEP_WITHIN_MS,
-    )
-  })
-  await Promise.race([act(), late]).finally(() => clearTimeout(timer))
-}
-
-function must(holds: boolean, instead: string): void {
-  if (!holds) throw new StepFailed(instead)
 }
 
 async function tokenFor(admin: GatewayClient, identity: string): Promise<string> {
@@ -90,7 +80,7 @@ async function connectAs(user: string, password: string, { ports }: TourParts, a
     database: TARGET,
     ssl: { ca: authority },
     application_name: 'demo',
-    connectionTimeoutMillis: STEP_WITHIN_MS,
+    connectionTimeoutMillis: stepWithinMs,
   })
   // A connection that breaks fails the query that runs on it, and with it the step.
   client.on('error', () => {})
@@ -156,7 +146,7 @@ async function failing(statement: Promise<QueryResult>): Promise<never> {
 }
 
 async function replayed(admin: GatewayClient, { say }: TourParts): Promise<string> {
-  const [session] = await admin.call<readonly SessionSummary[]>('GET', `/sessions?identity=${AGENT}&limit=1`)
+  const [session] = await admin.call<readonly SessionSummary[]>('GET', `/sessions?identity=${AGENT}&target=${TARGET}&limit=1`)
   must(session !== undefined, 'the session is not on record')
   if (session === undefined) return ''
   say(`   sallyport replay ${session.id} --instant\n`)

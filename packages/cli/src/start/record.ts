@@ -25,20 +25,22 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
   const { store, end } = parts
   const shipped = (): Promise<void> => shippedSoon(parts)
   return {
-    list: async ({ mine, ...filter }) => {
+    list: async (filter) => {
       await shipped()
-      if (mine !== undefined && filter.identity !== undefined && filter.identity !== mine) return []
-      return store.sessions.list({ ...filter, ...(mine === undefined ? {} : { identity: mine }) })
+      return store.sessions.list(filter)
     },
     summary: async (id) => {
       await shipped()
       return summaryOf(store, id)
     },
     statements: (id, page) => store.sessions.statements(id, page),
-    search: async (text, { mine, ...filter }) => {
+    search: async (text, filter) => {
       await shipped()
-      if (mine !== undefined && filter.identity !== undefined && filter.identity !== mine) return []
-      return store.sessions.search(text, { ...filter, ...(mine === undefined ? {} : { identity: mine }) })
+      return store.sessions.search(text, filter)
+    },
+    events: async function* (filter) {
+      await shipped()
+      yield* store.events(filter)
     },
     replay: (id, signal) => replayed(parts, id, signal),
     cast: (id, signal) => asCast(parts, id, signal),
