@@ -30,6 +30,8 @@ const programNames = [
   'git',
   'curl',
   'python3',
+  'nghttp',
+  'nghttpd',
 ] as const
 export type ProgramName = (typeof programNames)[number]
 

@@ -4,7 +4,7 @@ import { createConnection as rawConnect } from 'node:net'
 import { createConnection } from 'mysql2/promise'
 import type { ConnectionOptions, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { onMariadb } from '../backends/mariadb.js'
+import { onMysql } from '../backends/mysql-server.js'
 import { openMysqlStage, type MysqlStage } from '../backends/mysql-stage.js'
 import { lacks } from '../backends/programs.js'
 
@@ -56,7 +56,7 @@ describe.skipIf(lacks('mariadbd'))('a MySQL login', () => {
 
   it('at a target whose password is checked by client_ed25519, and over verified TLS', async () => {
     expect(await one({}, 'root')).toBe(42)
-    const [row] = (await onMariadb(
+    const [row] = (await onMysql(
       stage.facts,
       'select count(*) n from information_schema.processlist where user = "app_ed25519"',
     )) as RowDataPacket[]
@@ -95,7 +95,7 @@ describe.skipIf(lacks('mariadbd'))('a MySQL login', () => {
   })
 
   it('says nothing of the stored credential where the target refuses it', async () => {
-    await onMariadb(stage.facts, "alter user app_reader identified via mysql_native_password using password('another')")
+    await onMysql(stage.facts, "alter user app_reader identified via mysql_native_password using password('another')")
     const refusal = await errorOf({ user: 'robot', password: await stage.token('robot'), database: 'wrong' })
     expect(refusal.message).toContain('target wrong refused the stored login (error 1045)')
     expect(refusal.message).not.toContain('app_reader')

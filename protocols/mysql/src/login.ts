@@ -146,11 +146,20 @@ class Login {
   async admit(): Promise<Session> {
     const { clear: onlyClear } = await this.#parts.gate.challenge(this.#user)
     if (this.#plugin === clear) return this.#enter(this.#tokenOf(this.#answer))
-    if (onlyClear === true) return this.#full()
+    if (onlyClear === true) return this.#identityToken()
     const fitting = checks(this.#plugin, this.#answer, this.#nonce) ?? (await this.#switched(cachingSha2))
     if (fitting === undefined) return this.#full()
     if (this.#plugin === native) return this.#enter({ kind: 'challenge', answers: fitting })
     return this.#fastOrFull(fitting)
+  }
+
+  /** What an identity provider gives is longer than an RSA key can cover (2048 bits: 214 bytes), so there is no way but TLS. */
+  #identityToken(): Promise<Session> {
+    if (this.#parts.client.tls) return this.#full()
+    throw new Denied(
+      'unauthenticated',
+      'login failed: there is no access token for this user; a token of an identity provider needs TLS',
+    )
   }
 
   /** The fast path of caching_sha2_password; where it fails, the client may still bring a token or JWT in full. */

@@ -70,6 +70,8 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
     protocol: z.literal('http'),
     address: webAddress,
     credential: credential.optional(),
+    /** Which HTTP the target is spoken to in. */
+    http2: z.enum(['auto', 'always', 'never']).default('auto'),
     /** An OpenAPI file, JSON or YAML: gives operations their names. */
     openapi: z.string().min(1).optional(),
     /** What the file said; written by `export-config`. */

@@ -150,6 +150,8 @@ class Lexer {
     const written = this.#text.slice(start, this.#at)
     const upper = isAscii(written) ? written.toUpperCase() : decode(written)
     const next = this.#text[this.#at]
+    // MySQL 9 reads $tag$...$tag$ as one text.
+    if (/^\$[^$]*\$/.test(written)) throw new LexFault('a name that could be the beginning of a text in dollars')
     const isPrefix = next === "'" && (upper === 'X' || upper === 'B' || upper === 'N')
     const isIntroducer = upper.startsWith('_') && this.#beforeLiteral()
     if (isIntroducer && !introducers.has(upper)) throw new LexFault(`the character set of ${upper} is not one this gateway reads`)

@@ -162,6 +162,8 @@ describe('the lexer', () => {
     'select \\1',
     "select x'zz'",
     'select {1}',
+    "select $a$ ' $a$, ssn from users -- '",
+    'select $$',
   ])('does not read %s', (text) => expect(() => lex(text)).toThrow(LexFault))
 
   it('leaves out comments and nothing else', () => {
