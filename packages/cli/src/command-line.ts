@@ -43,6 +43,7 @@ function buildProgram(terminal: Terminal, done: Done): Command {
     .exitOverride()
   addGatewayCommands(program, terminal, done)
   addDefinitionCommands(program, terminal, done)
+  addLoginCommands(program, terminal)
   addAccessCommands(program, terminal, done)
   addReviewCommands(program, terminal)
   addRecordCommands(program, terminal, done)
@@ -95,6 +96,18 @@ function addDefinitionCommands(program: Command, terminal: Terminal, done: Done)
     )
   command(program, 'export-config', 'the targets, identities, grants and rules of the running gateway, as YAML').action(
     async (options: { json?: true }) => (await import('./commands/apply.js')).exportCommand(options, terminal),
+  )
+}
+
+function addLoginCommands(program: Command, terminal: Terminal): void {
+  command(program, 'login', 'log in at the gateway’s identity provider; keeps a short-lived token for the other commands')
+    .option('--provider <name>', 'at which, where the gateway knows several')
+    .option('--device', 'show an address and a code for a browser elsewhere, and open none here')
+    .action(async (options: { provider?: string; device?: true; json?: true }) =>
+      (await import('./commands/login.js')).loginCommand(options, terminal),
+    )
+  command(program, 'logout', 'forget the token of `login`, and revoke it').action(async (options: { json?: true }) =>
+    (await import('./commands/login.js')).logoutCommand(options, terminal),
   )
 }
 
