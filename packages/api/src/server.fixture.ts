@@ -123,6 +123,9 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
         did.push(['events', filter])
         yield { kind: 'ended', cursor: '1/2/s1', session }
       },
+      evidence: async function* () {
+        yield { session: {} }
+      },
       cast: async function* () {
         yield { version: 2, width: 80, height: 24 }
       },

@@ -84,6 +84,7 @@ describe('who may call', () => {
     ['DELETE', '/tokens/t1', undefined, ['admin']],
     ['POST', '/verify', {}, ['olga', 'admin']],
     ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'admin']],
+    ['GET', '/events?since=2026-01-01T00:00:00Z', undefined, everyone],
     ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'admin']],
     ['GET', '/reviews/r1', undefined, ['agent', 'ann', 'dora', 'admin']],
     ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'admin']],
@@ -102,10 +103,14 @@ describe('who may call', () => {
     await call('GET', '/sessions?identity=olga', 'token-of-ann')
     await call('GET', '/statements?text=x', 'token-of-agent')
     await call('GET', '/sessions', 'token-of-olga')
+    await call('GET', '/events?identity=olga', 'token-of-ann')
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-ann')).status).toBe(409)
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-dora')).status).toBe(404)
     expect(did).toEqual([
       ['list', { limit: 100, identity: 'olga', mine: 'ann' }],
       ['search', 'x', { limit: 100, mine: 'agent' }],
       ['list', { limit: 100 }],
+      ['events', { identity: 'olga', mine: 'ann' }],
     ])
   })
 
