@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { ExportOptions } from './commands/export.js'
 import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
 import { VERSION } from './version.js'
@@ -46,6 +47,7 @@ function buildProgram(terminal: Terminal, done: Done): Command {
   addAccessCommands(program, terminal, done)
   addReviewCommands(program, terminal)
   addRecordCommands(program, terminal, done)
+  addExport(program, terminal)
   addPolicyCommands(program, terminal, done)
   return program
 }
@@ -206,6 +208,21 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
     .action(async (session: string | undefined, options: { all?: true; json?: true }) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )
+}
+
+function addExport(program: Command, terminal: Terminal): void {
+  program
+    .command('export')
+    .description('what was recorded, as lines on stdout, oldest first')
+    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf']).default('jsonl'))
+    .option('--json', 'print JSON: the lines always are')
+    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
+    .option('--until <when>', 'until so long ago or a date', since)
+    .option('--identity <name>', 'of this identity')
+    .option('--target <name>', 'on this target')
+    .addOption(new Option('--after <cursor>', 'go on after a cursor that an earlier export gave').conflicts('cursor'))
+    .option('--cursor <file>', 'go on after the cursor in this file, where it is there, and keep the new one in it')
+    .action(async (options: ExportOptions) => (await import('./commands/export.js')).exportRecordCommand(options, terminal))
 }
 
 export interface Narrowed {

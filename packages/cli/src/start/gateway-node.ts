@@ -1,6 +1,7 @@
 // One gateway node, built in the order in which it must be: home, database, store, recorder, vault, identity, policy, reviews,
 // listeners, API. What was built is taken down in the opposite order, also where building stops half way.
 
+import { hkdfSync } from 'node:crypto'
 import { join } from 'node:path'
 import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
@@ -106,8 +107,9 @@ async function build(building: Building): Promise<GatewayNode> {
   sql.warm()
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
+  // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
+  const salt = Buffer.from(hkdfSync('sha256', ground.secret, '', 'sallyport hash masks', 32)).toString('hex')
   // Every protocol this gateway speaks.
-  const salt = ground.secret.toString('hex')
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
     mysql({ salt }),
