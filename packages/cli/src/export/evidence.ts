@@ -18,7 +18,7 @@ const SESSIONS_A_PAGE = 200
 
 /** Those that are named; else every session that has ended, newest first. */
 export async function* evidenceSessions(client: GatewayClient, options: Narrowed, terminal: Terminal): AsyncGenerator<string> {
-  if (options.session !== undefined) return yield* [...new Set(options.session)]
+  if (options.session !== undefined) return yield* new Set(options.session)
   const { since, identity, target } = options
   let before: string | undefined
   for (;;) {
