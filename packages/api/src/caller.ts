@@ -14,6 +14,8 @@ export type Caller =
       /** A member of a group of `operators`: may read what everyone did. */
       readonly operator: boolean
       readonly expiresAt: string | null
+      /** Of the access token that was shown; a JWT has one too, but none that could be revoked here. */
+      readonly tokenId: string | null
     }
 
 /** Access tokens have 50 characters or so; a JWT with many groups a few thousand. */
@@ -33,7 +35,8 @@ export async function callerOf(
   const { identity, token: record } = await parts.prove(token, client)
   const groups = parts.operatorGroups()
   const operator = identity.groups.some((group) => groups.includes(group))
-  return { kind: 'identity', name: identity.name, identity, operator, expiresAt: record?.expiresAt.toISOString() ?? null }
+  const [expiresAt, tokenId] = [record?.expiresAt.toISOString() ?? null, record?.id ?? null]
+  return { kind: 'identity', name: identity.name, identity, operator, expiresAt, tokenId }
 }
 
 /** Throws Denied where no token is shown. */

@@ -198,6 +198,32 @@ export interface Proved {
   readonly token?: { readonly id: string; readonly expiresAt: Date }
 }
 
+/** A login at an identity provider came to this. */
+export interface LoggedIn {
+  readonly token: Secret
+  readonly record: TokenSummary
+}
+
+/** People log in at an identity provider; the gateway speaks with it. Each throws Denied, with words for the person. */
+export interface Logins {
+  readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
+  device(
+    provider: string | undefined,
+    options: { readonly from: string; readonly signal: AbortSignal },
+  ): Promise<{
+    readonly userCode: string
+    readonly address: string
+    readonly addressWithCode: string | undefined
+    readonly expiresAt: Date
+    readonly settle: () => Promise<LoggedIn>
+  }>
+  browser(
+    provider: string | undefined,
+    redirectUri: string,
+  ): Promise<{ readonly url: string; readonly state: string; readonly login: string }>
+  finish(login: string, returned: string): Promise<LoggedIn>
+}
+
 /** Where a call comes from. */
 export interface CallingEnd {
   readonly tls: boolean
@@ -220,6 +246,7 @@ export interface ApiParts {
   readonly operatorGroups: () => readonly string[]
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
+  readonly logins: Logins
   readonly healthy: () => Promise<boolean>
   readonly status: () => Promise<Status>
   /** For everyone where `identity` is absent. */

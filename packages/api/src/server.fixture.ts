@@ -2,7 +2,7 @@
 
 import { Denied, secret } from '@sallyport/core'
 import type { Identity } from '@sallyport/core'
-import type { ApiParts, Review, SessionSummary } from './ports.js'
+import type { ApiParts, LoggedIn, Review, SessionSummary } from './ports.js'
 
 const people: Readonly<Record<string, Identity>> = {
   'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
@@ -48,6 +48,19 @@ const review: Review = {
   decisions: [],
 }
 
+const loggedIn: LoggedIn = {
+  token: secret('sp_ofMia'),
+  record: {
+    id: 't9',
+    identity: 'mia',
+    onBehalfOf: null,
+    createdAt: new Date(0),
+    expiresAt: new Date(1000),
+    revokedAt: null,
+    createdBy: 'login at corp',
+  },
+}
+
 /** Every part the API needs, and what was asked of them. */
 export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[] } {
   const did: unknown[] = []
@@ -62,6 +75,26 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
       const identity = people[token.reveal()]
       if (identity === undefined) throw new Denied('unauthenticated', 'not proved')
       return { identity, token: { id: 't1', expiresAt: new Date(1000) } }
+    },
+    logins: {
+      providers: [{ name: 'corp', flows: ['browser', 'device'] }],
+      device: async (provider, { from }) => {
+        did.push(['device', provider, from])
+        if (provider === 'none') throw new Denied('no-such-provider', 'there is: corp')
+        const settle = async (): Promise<LoggedIn> => loggedIn
+        return {
+          userCode: 'ABCD',
+          address: 'https://login.example/device',
+          addressWithCode: undefined,
+          expiresAt: new Date(0),
+          settle,
+        }
+      },
+      browser: async () => ({ url: 'https://login.example/auth', state: 's', login: 'sealed' }),
+      finish: async (login) => {
+        if (login !== 'sealed') throw new Denied('login-over', 'log in again')
+        return loggedIn
+      },
     },
     healthy: async () => true,
     status: async () => ({

@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { ExportOptions } from './commands/export.js'
 import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
 import { VERSION } from './version.js'
@@ -42,9 +43,11 @@ function buildProgram(terminal: Terminal, done: Done): Command {
     .exitOverride()
   addGatewayCommands(program, terminal, done)
   addDefinitionCommands(program, terminal, done)
+  addLoginCommands(program, terminal)
   addAccessCommands(program, terminal, done)
   addReviewCommands(program, terminal)
   addRecordCommands(program, terminal, done)
+  addExport(program, terminal)
   addPolicyCommands(program, terminal, done)
   return program
 }
@@ -93,6 +96,18 @@ function addDefinitionCommands(program: Command, terminal: Terminal, done: Done)
     )
   command(program, 'export-config', 'the targets, identities, grants and rules of the running gateway, as YAML').action(
     async (options: { json?: true }) => (await import('./commands/apply.js')).exportCommand(options, terminal),
+  )
+}
+
+function addLoginCommands(program: Command, terminal: Terminal): void {
+  command(program, 'login', 'log in at the gateway’s identity provider; keeps a short-lived token for the other commands')
+    .option('--provider <name>', 'at which, where the gateway knows several')
+    .option('--device', 'show an address and a code for a browser elsewhere, and open none here')
+    .action(async (options: { provider?: string; device?: true; json?: true }) =>
+      (await import('./commands/login.js')).loginCommand(options, terminal),
+    )
+  command(program, 'logout', 'forget the token of `login`, and revoke it').action(async (options: { json?: true }) =>
+    (await import('./commands/login.js')).logoutCommand(options, terminal),
   )
 }
 
@@ -193,6 +208,21 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
     .action(async (session: string | undefined, options: { all?: true; json?: true }) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )
+}
+
+function addExport(program: Command, terminal: Terminal): void {
+  program
+    .command('export')
+    .description('what was recorded, as lines on stdout, oldest first')
+    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf']).default('jsonl'))
+    .option('--json', 'print JSON: the lines always are')
+    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
+    .option('--until <when>', 'until so long ago or a date', since)
+    .option('--identity <name>', 'of this identity')
+    .option('--target <name>', 'on this target')
+    .addOption(new Option('--after <cursor>', 'go on after a cursor that an earlier export gave').conflicts('cursor'))
+    .option('--cursor <file>', 'go on after the cursor in this file, where it is there, and keep the new one in it')
+    .action(async (options: ExportOptions) => (await import('./commands/export.js')).exportRecordCommand(options, terminal))
 }
 
 export interface Narrowed {

@@ -5,7 +5,7 @@ import { Misconfigured } from '@sallyport/core'
 import { z } from 'zod'
 import { inOrder } from './fault.js'
 import type { Fault } from './fault.js'
-import { resolveDefinitions, resolveTls } from './files.js'
+import { providerProblems, resolveDefinitions, resolveTls } from './files.js'
 import { readYaml } from './located.js'
 import type { Environment, Located } from './located.js'
 import { referenceProblems } from './references.js'
@@ -52,6 +52,7 @@ export function parseConfiguration(file: string, text: string, env: Environment)
   const problems = [
     ...definitions.problems,
     ...certificate.problems,
+    ...providerProblems(rest.identityProviders, directory),
     ...listenerProblems(parsed.data),
     ...referenceProblems(definitions.value, {
       providers: rest.identityProviders.length > 0,
