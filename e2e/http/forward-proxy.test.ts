@@ -204,6 +204,7 @@ describe('any other host', () => {
       10_000,
       () => 'the tunnel to be cut',
     )
+    expect(closed).toBe(true)
   })
 
   it('can be asked about before', async () => {
