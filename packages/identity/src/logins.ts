@@ -5,6 +5,7 @@ import { Denied, Misconfigured } from '@sallyport/core'
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
 import type { Identity, Secret } from '@sallyport/core'
 import { identityFrom } from './claims.js'
+import { clientOf } from './failures.js'
 import { openLoginProvider } from './login-provider.js'
 import { Refusal } from './refusal.js'
 import { createToken } from './tokens.js'
@@ -40,7 +41,7 @@ interface BrowserLogin {
 
 export interface Logins {
   readonly providers: readonly { readonly name: string; readonly flows: readonly LoginFlow[] }[]
-  /** `from`: the client's address. Aborting `signal` gives up. Throws Denied. */
+  /** `from`: the client's address, with a port or without. Aborting `signal` gives up. Throws Denied. */
   device(provider: string | undefined, options: { readonly from: string; readonly signal: AbortSignal }): Promise<DeviceLogin>
   browser(provider: string | undefined, redirectUri: string): Promise<BrowserLogin>
   /** `returned`: the query the browser came back with. */
@@ -90,7 +91,7 @@ export function createLogins(parts: LoginParts): Logins {
     providers: parts.providers.map(({ name, flows }) => ({ name, flows })),
     device: async (name, { from, signal }) => {
       const { provider, open } = pick(name, 'device')
-      const leave = waiting.enter(from)
+      const leave = waiting.enter(clientOf(from))
       // Whoever goes before they even waited leaves as well.
       signal.addEventListener('abort', leave, { once: true })
       try {

@@ -113,7 +113,7 @@ async function build(building: Building): Promise<GatewayNode> {
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
     mysql({ salt }),
-    ssh({ sql, hostKey }),
+    ssh({ sql, hostKey, logins }),
     http({ targets: () => rules.definitions.current.targets, salt }),
   ]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
