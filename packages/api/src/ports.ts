@@ -243,7 +243,8 @@ export interface ApiParts {
   readonly sshHostKey: string
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
-  readonly operatorGroups: () => readonly string[]
+  /** Whose members may read what everyone did, and whose may also end anybody's session. */
+  readonly operators: () => { readonly groups: readonly string[]; readonly endSessions: readonly string[] }
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
   readonly logins: Logins

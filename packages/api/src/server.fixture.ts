@@ -8,6 +8,7 @@ const people: Readonly<Record<string, Identity>> = {
   'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
   'token-of-ann': { id: 'ann', name: 'ann', kind: 'person', groups: ['staff'] },
   'token-of-dora': { id: 'dora', name: 'dora', kind: 'person', groups: ['dba'] },
+  'token-of-otto': { id: 'otto', name: 'otto', kind: 'person', groups: ['oncall'] },
   'token-of-olga': { id: 'olga', name: 'olga', kind: 'person', groups: ['operators'] },
 }
 
@@ -70,7 +71,7 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
     authorityPem: 'PEM',
     sshHostKey: 'ssh-ed25519 AAAA',
     hosts: ['gateway.example'],
-    operatorGroups: () => ['operators'],
+    operators: () => ({ groups: ['operators'], endSessions: ['oncall'] }),
     prove: async (token) => {
       const identity = people[token.reveal()]
       if (identity === undefined) throw new Denied('unauthenticated', 'not proved')

@@ -73,21 +73,21 @@ describe('who may call', () => {
     expect(JSON.parse(text)).toMatchObject({ status: 401, code: 'unauthenticated' })
   })
 
-  const everyone = ['agent', 'ann', 'dora', 'olga', 'admin'] as const
+  const everyone = ['agent', 'ann', 'dora', 'olga', 'otto', 'admin'] as const
   it.each([
     ['GET', '/whoami', undefined, everyone],
     ['GET', '/targets', undefined, everyone],
-    ['GET', '/status', undefined, ['olga', 'admin']],
-    ['GET', '/definitions', undefined, ['olga', 'admin']],
+    ['GET', '/status', undefined, ['olga', 'otto', 'admin']],
+    ['GET', '/definitions', undefined, ['olga', 'otto', 'admin']],
     ['PUT', '/definitions', { definitions: {} }, ['admin']],
     ['GET', '/tokens', undefined, ['admin']],
     ['DELETE', '/tokens/t1', undefined, ['admin']],
-    ['POST', '/verify', {}, ['olga', 'admin']],
-    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'admin']],
+    ['POST', '/verify', {}, ['olga', 'otto', 'admin']],
+    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'otto', 'admin']],
     ['GET', '/events?since=2026-01-01T00:00:00Z', undefined, everyone],
-    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'admin']],
+    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'otto', 'admin']],
     ['GET', '/reviews/r1', undefined, ['agent', 'ann', 'dora', 'admin']],
-    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'admin']],
+    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'otto', 'admin']],
   ] as const)('%s %s is for those it is for', async (method, path, payload, allowed) => {
     const { call } = fixture()
     const may: string[][] = []

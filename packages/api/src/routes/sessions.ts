@@ -2,7 +2,7 @@
 
 import { Denied } from '@sallyport/core'
 import { z } from 'zod'
-import { isOwn, mayReadEverything } from '../caller.js'
+import { isOwn, mayEnd, mayReadEverything } from '../caller.js'
 import type { Caller } from '../caller.js'
 import type { ApiParts, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
 import { notFound } from '../problem.js'
@@ -109,9 +109,11 @@ export const sessionRoutes: readonly Route[] = [
     input: z.object({ params: id, body: endBody }),
     answer: async ({ caller, params, body }, parts) => {
       const session = await readable(caller, params.id, parts)
-      if (caller.kind !== 'admin' && !isOwn(caller, session)) {
-        throw new Denied('not-allowed', 'only the admin token, or whoever opened a session, may end it')
+      if (!mayEnd(caller, session)) {
+        const who = 'the admin token, a member of a group of operators.endSessions, or whoever opened it'
+        throw new Denied('not-allowed', `${caller.name} may not end this session; it takes ${who}`)
       }
+      if (session.endedAt !== null) throw new Denied('session-over', `session ${session.id} is over already`)
       await parts.sessions.end(session.id, body.reason)
       parts.log('info', 'session ended', { session: session.id, by: caller.name })
       return { id: session.id, ended: true }

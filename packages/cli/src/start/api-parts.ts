@@ -58,7 +58,7 @@ export function apiParts(parts: NodeParts): ApiParts {
     authorityPem: parts.tls.authorityPem,
     sshHostKey: parts.sshHostKey,
     hosts: publicHost === undefined ? [] : [publicHost],
-    operatorGroups: () => configuration.operators.groups,
+    operators: () => configuration.operators,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
     logins: parts.logins,
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),
