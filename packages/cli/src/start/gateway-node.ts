@@ -7,15 +7,12 @@ import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
-import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
-import { mysql } from '@sallyport/mysql'
-import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
 import { openSqlReader } from '@sallyport/sql'
-import { openHostKey, ssh } from '@sallyport/ssh'
+import { openHostKey } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
 import { openVault } from '@sallyport/vault'
@@ -31,6 +28,7 @@ import { adminToken, installationSecret, makeHome, nodeName } from './keys.js'
 import type { Log } from './logging.js'
 import { loginsFor } from './logins.js'
 import { Notices } from './notices.js'
+import { allProtocols } from './protocols.js'
 import type { Listener } from './reachable.js'
 import { Teardown } from './teardown.js'
 import { warnOfOtherSecret } from './tokens.js'
@@ -109,13 +107,7 @@ async function build(building: Building): Promise<GatewayNode> {
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
   const salt = Buffer.from(hkdfSync('sha256', ground.secret, '', 'sallyport hash masks', 32)).toString('hex')
-  // Every protocol this gateway speaks.
-  const protocols: readonly Protocol[] = [
-    postgres({ sql, salt }),
-    mysql({ salt }),
-    ssh({ sql, hostKey, logins }),
-    http({ targets: () => rules.definitions.current.targets, salt }),
-  ]
+  const protocols = allProtocols({ sql, salt, hostKey, logins, targets: () => rules.definitions.current.targets })
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
