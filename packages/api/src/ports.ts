@@ -251,7 +251,8 @@ export interface ApiParts {
   }) => Promise<{ readonly certificate: string; readonly identity: string; readonly expiresAt: Date }>
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
-  readonly operatorGroups: () => readonly string[]
+  /** Whose members may read what everyone did, and whose may also end anybody's session. */
+  readonly operators: () => { readonly groups: readonly string[]; readonly endSessions: readonly string[] }
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
   readonly logins: Logins
@@ -272,6 +273,8 @@ export interface ApiParts {
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** HAR 1.2; only sessions of protocol http have one. */
     har(id: string): Promise<object>
+    /** Of a session that has ended: lines that prove themselves (packages/recorder). */
+    evidence(id: string): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

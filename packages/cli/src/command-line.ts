@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { VerifyOptions } from './commands/verify.js'
 import type { ExportOptions } from './commands/export.js'
 import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
@@ -18,7 +19,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     terminal.err(`sallyport: ${messageOf(error, terminal)}`)
-    return 1
+    return isKnownError(error) && error.code === 'misused' ? 2 : 1
   }
 }
 
@@ -213,7 +214,9 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
     .option('--all', 'every session (as without SESSION)')
-    .action(async (session: string | undefined, options: { all?: true; json?: true }) =>
+    .option('--file <file>', 'a file of `export --format evidence`, without any gateway')
+    .option('--key <file...>', 'with --file: count only signatures by this node (its keys/node.pub)')
+    .action(async (session: string | undefined, options: VerifyOptions) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )
 }
@@ -222,7 +225,8 @@ function addExport(program: Command, terminal: Terminal): void {
   program
     .command('export')
     .description('what was recorded, as lines on stdout, oldest first')
-    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf']).default('jsonl'))
+    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf', 'evidence']).default('jsonl'))
+    .option('--session <id...>', 'with --format evidence: these sessions; absent: all that have ended')
     .option('--json', 'print JSON: the lines always are')
     .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
     .option('--until <when>', 'until so long ago or a date', since)

@@ -70,6 +70,11 @@ export type Credential =
       readonly service: string
     }
 
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
+
 /** A connection to the target, before its protocol's own login. */
 export interface Upstream {
   readonly stream: Duplex

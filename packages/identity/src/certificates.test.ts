@@ -33,7 +33,7 @@ beforeEach(() => {
   reason = ''
 })
 
-function prove(certificate: Buffer, user = '', address = '10.1.2.3:5000', now = start): Promise<Proved> {
+function prove(shown: Buffer, user = '', address = '10.1.2.3:5000', now = start): Promise<Proved> {
   return createAuthenticator({
     tokens: {
       byIdentity: async () => [],
@@ -51,7 +51,7 @@ function prove(certificate: Buffer, user = '', address = '10.1.2.3:5000', now = 
     onFailure: (said) => (reason = said),
   }).prove({
     user,
-    proof: { kind: 'certificate', certificate: `ssh-ed25519-cert-v01@openssh.com ${certificate.toString('base64')}` },
+    proof: { kind: 'certificate', certificate: `ssh-ed25519-cert-v01@openssh.com ${shown.toString('base64')}` },
     tls: true,
     loopback: false,
     address,

@@ -36,3 +36,5 @@ export const maxMessageBytes = 16 * 1024 * 1024
 export const maxBufferedBytes = 1024 * 1024
 /** A statement is read by people: what of a body is shown in its text. */
 export const shownBodyCharacters = 4_000
+/** A tunnel through which nothing passes. Longer than what waits on the other end is usually kept alive with. */
+export const maxTunnelQuietMs = 15 * 60_000

@@ -39,13 +39,14 @@ export const accessRoutes: readonly Route[] = [
     input: nothing,
     answer: async ({ caller }) =>
       caller.kind === 'admin'
-        ? { name: 'admin', kind: 'admin', groups: [], onBehalfOf: null, operator: true, expiresAt: null }
+        ? { name: 'admin', kind: 'admin', groups: [], onBehalfOf: null, operator: true, mayEndSessions: true, expiresAt: null }
         : {
             name: caller.name,
             kind: caller.identity.kind,
             groups: caller.identity.groups,
             onBehalfOf: caller.identity.onBehalfOf ?? null,
             operator: caller.operator,
+            mayEndSessions: caller.mayEndSessions,
             expiresAt: caller.expiresAt,
           },
   }),

@@ -8,7 +8,7 @@ import type { Fault } from './fault.js'
 import { providerProblems, resolveDefinitions, resolveTls } from './files.js'
 import { readYaml } from './located.js'
 import type { Environment, Located } from './located.js'
-import { referenceProblems } from './references.js'
+import { noOperators, referenceProblems } from './references.js'
 import type { Problem, Surroundings } from './references.js'
 import { configurationSchema, definitionsSchema } from './schema.js'
 import type { WrittenConfiguration, WrittenDefinitions } from './schema.js'
@@ -66,7 +66,7 @@ export function parseConfiguration(file: string, text: string, env: Environment)
     ...listenerProblems(parsed.data),
     ...referenceProblems(definitions.value, {
       providers: identityProviders.length > 0,
-      operatorGroups: rest.operators.groups,
+      operators: rest.operators,
     }),
   ]
   const faults = together(located.faults, atPlaces(problems, located))
@@ -106,7 +106,7 @@ export function loadDefinitionsOver(file: string, env: Environment, base: Writte
     rules: own.value.rules,
   }
   const providers = identityProviders.length > 0 || !given.has('identities')
-  const problems = [...own.problems, ...referenceProblems(value, { providers, operatorGroups: [] })]
+  const problems = [...own.problems, ...referenceProblems(value, { providers, operators: noOperators })]
   const faults = together(located.faults, atPlaces(problems, located))
   return faults.length > 0 ? { kind: 'faulty', file, faults } : { kind: 'loaded', value, warnings: [] }
 }
@@ -127,7 +127,7 @@ function salvagedProblems(value: unknown): readonly Problem[] {
   const definitions = { identities, targets, grants: grants.map(({ entry }) => entry), rules: rules.map(({ entry }) => entry) }
   const indexes = { grants: grants.map(({ index }) => index), rules: rules.map(({ index }) => index) }
   const providers = found.data.identityProviders.length > 0
-  return referenceProblems(definitions, { providers, operatorGroups: [] }).map(({ path: [list, index, ...rest], message }) => {
+  return referenceProblems(definitions, { providers, operators: noOperators }).map(({ path: [list, index, ...rest], message }) => {
     const place = list === 'grants' || list === 'rules' ? indexes[list][Number(index)] : Number(index)
     return { path: [list ?? '', place ?? 0, ...rest], message }
   })

@@ -202,7 +202,10 @@ const definitionsShape = {
 
 export const definitionsSchema = z.strictObject(definitionsShape)
 
-const operatorsSchema = z.strictObject({ groups: z.array(groupName).max(64).default([]) })
+const operatorsSchema = z.strictObject({
+  groups: z.array(groupName).max(64).default([]),
+  endSessions: z.array(groupName).max(64).default([]),
+})
 
 const limitsSchema = z.strictObject({
   loginSeconds: number(1, 600).default(15),
@@ -227,7 +230,7 @@ export const configurationSchema = z.strictObject({
     )
     .default('embedded'),
   identityProviders: z.array(providerSchema).max(16).default([]),
-  operators: operatorsSchema.default({ groups: [] }),
+  operators: operatorsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),

@@ -64,7 +64,7 @@ export function apiParts(parts: NodeParts): ApiParts {
     sshAuthority: { publicKey: publicKeyLine(parts.sshAuthorities.hosts.publicKey), hosts: sshHosts(listeners, publicHost) },
     sshCertificate: certificatesFor(parts.sshAuthorities.users, store.tokens),
     hosts: publicHost === undefined ? [] : [publicHost],
-    operatorGroups: () => configuration.operators.groups,
+    operators: () => configuration.operators,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
     logins: parts.logins,
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),

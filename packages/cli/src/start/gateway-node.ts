@@ -179,7 +179,7 @@ async function openRules({ configuration, log }: Building, { node, store, vault 
   let gateway: Gateway | undefined
   const definitions: KeptDefinitions = new KeptDefinitions({
     table: store.definitions,
-    surroundings: { providers, operatorGroups: configuration.operators.groups },
+    surroundings: { providers, operators: configuration.operators },
     inForce: { providers, credentialFor: (source) => vault.credentialFor(source) },
     log,
     onChange: () => cutUngranted(gateway, definitions),
