@@ -1,7 +1,7 @@
 // The record out of the gateway: every event once, gone on with from any place, through a pipe that closes, and nothing secret in it.
 
-import { createHash, hkdfSync } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createHash, generateKeyPairSync, hkdfSync } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -150,5 +150,65 @@ describe('what is in it', () => {
     ]
     const said = [...outputs.map(({ stdout }) => stdout), JSON.stringify(shown)].join('\n')
     for (const text of [...secret, ...plantedTexts.flatMap(spellings)]) expect(said.includes(text), text).toBe(false)
+  })
+})
+
+describe('evidence', () => {
+  const file = join(directory, 'evidence.jsonl')
+  const verify = (...args: readonly string[]) => {
+    const entry = join(checkout, 'packages', 'cli', 'bin', 'sallyport.js')
+    // Nothing of the gateway is there: neither its home nor its address.
+    return run(entry, ['verify', '--file', file, ...args], { env: { SALLYPORT_HOME: join(directory, 'nowhere') } })
+  }
+  const pin = (): string => join(stage.gateway.home, 'keys', 'node.pub')
+
+  it('of sessions is proved away from the gateway, by a pinned key or told by which', async () => {
+    const sessions = await stage.gateway.json<readonly { readonly id: string }[]>('sessions', 'list')
+    const { stdout, code } = await stage.gateway.cli(['export', '--format', 'evidence'])
+    expect(code).toBe(0)
+    for (const text of [password, stage.gateway.adminToken(), ...plantedTexts.flatMap(spellings)])
+      expect(stdout.includes(text)).toBe(false)
+    writeFileSync(file, stdout)
+    const pinned = await verify('--key', pin())
+    expect([pinned.code, pinned.stderr]).toEqual([0, ''])
+    for (const { id } of sessions) expect(pinned.stdout).toContain(`whole: session ${id}`)
+    const own = await verify()
+    expect([own.code, own.stderr]).toEqual([0, expect.stringContaining(readFileSync(pin(), 'utf8').trim())])
+    const json = JSON.parse((await verify('--key', pin(), '--json')).stdout) as {
+      readonly whole: boolean
+      readonly sessions: readonly unknown[]
+    }
+    expect([json.whole, json.sessions.length]).toEqual([true, sessions.length])
+  })
+
+  it('that was altered exits 1 and says where', async () => {
+    const [robot] = await stage.gateway.json<readonly { readonly id: string }[]>('sessions', 'list', '--identity', 'robot')
+    const own = await stage.gateway.cli(['export', '--format', 'evidence', '--session', robot?.id ?? ''], { as: password })
+    writeFileSync(file, own.stdout)
+    expect((await verify('--key', pin())).code).toBe(0)
+    writeFileSync(file, own.stdout.replace('drop table orders', 'drop table others'))
+    const altered = await verify('--key', pin())
+    expect([altered.code, altered.stdout]).toEqual([1, expect.stringMatching(/^altered: session \w+, statement 2: .*text\n$/)])
+    writeFileSync(file, own.stdout.split('\n').slice(0, -3).join('\n'))
+    expect((await verify('--key', pin())).code).toBe(1)
+    writeFileSync(file, own.stdout)
+    const other = join(directory, 'other.pub')
+    writeFileSync(other, generateKeyPairSync('ed25519').publicKey.export({ type: 'spki', format: 'pem' }))
+    expect(await verify('--key', other)).toMatchObject({ code: 1, stdout: expect.stringContaining('nobody knows the key') })
+  })
+
+  it('is refused of open sessions, of others’, and for what is none', async () => {
+    const client = await stage.client('second', 'plain')
+    await client.query('select 1')
+    const [open] = await stage.gateway.json<readonly { readonly id: string }[]>('sessions', 'list', '--live')
+    const refused = await stage.gateway.cli(['export', '--format', 'evidence', '--session', open?.id ?? ''])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('is open')])
+    const others = await stage.gateway.cli(['export', '--format', 'evidence', '--session', open?.id ?? ''], { as: password })
+    expect([others.code, others.stderr]).toEqual([1, expect.stringContaining('there is no session')])
+    writeFileSync(file, 'something else')
+    expect(await verify()).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is no evidence') })
+    expect((await verify('--all')).code).toBe(2)
+    expect((await stage.gateway.cli(['verify', '--key', pin()])).code).toBe(2)
+    expect((await stage.gateway.cli(['export', '--session', 'x'])).code).toBe(2)
   })
 })

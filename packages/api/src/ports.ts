@@ -241,9 +241,18 @@ export interface ApiParts {
   readonly authorityPem: string
   /** The public key SSH clients know this gateway by: one line, as in known_hosts without the host. */
   readonly sshHostKey: string
+  /** The authority that certifies that key: its own, and by which names clients call the gateway, as in known_hosts. */
+  readonly sshAuthority: { readonly publicKey: string; readonly hosts: readonly string[] }
+  /** A certificate for a public key, in the name of an access token. Throws Denied or Malformed. */
+  readonly sshCertificate: (order: {
+    readonly tokenId: string
+    readonly publicKey: string
+    readonly ttlMs: number
+  }) => Promise<{ readonly certificate: string; readonly identity: string; readonly expiresAt: Date }>
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
-  readonly operatorGroups: () => readonly string[]
+  /** Whose members may read what everyone did, and whose may also end anybody's session. */
+  readonly operators: () => { readonly groups: readonly string[]; readonly endSessions: readonly string[] }
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
   readonly logins: Logins
@@ -264,6 +273,8 @@ export interface ApiParts {
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** HAR 1.2; only sessions of protocol http have one. */
     har(id: string): Promise<object>
+    /** Of a session that has ended: lines that prove themselves (packages/recorder). */
+    evidence(id: string): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

@@ -8,6 +8,7 @@ const people: Readonly<Record<string, Identity>> = {
   'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
   'token-of-ann': { id: 'ann', name: 'ann', kind: 'person', groups: ['staff'] },
   'token-of-dora': { id: 'dora', name: 'dora', kind: 'person', groups: ['dba'] },
+  'token-of-otto': { id: 'otto', name: 'otto', kind: 'person', groups: ['oncall'] },
   'token-of-olga': { id: 'olga', name: 'olga', kind: 'person', groups: ['operators'] },
 }
 
@@ -69,8 +70,10 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
     cookieKey: Buffer.alloc(32, 1),
     authorityPem: 'PEM',
     sshHostKey: 'ssh-ed25519 AAAA',
+    sshAuthority: { publicKey: 'ssh-ed25519 BBBB', hosts: ['[127.0.0.1]:12222'] },
+    sshCertificate: async ({ tokenId, ttlMs }) => ({ certificate: `of ${tokenId}`, identity: 'ann', expiresAt: new Date(ttlMs) }),
     hosts: ['gateway.example'],
-    operatorGroups: () => ['operators'],
+    operators: () => ({ groups: ['operators'], endSessions: ['oncall'] }),
     prove: async (token) => {
       const identity = people[token.reveal()]
       if (identity === undefined) throw new Denied('unauthenticated', 'not proved')
@@ -122,6 +125,9 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
       events: async function* (filter) {
         did.push(['events', filter])
         yield { kind: 'ended', cursor: '1/2/s1', session }
+      },
+      evidence: async function* () {
+        yield { session: {} }
       },
       cast: async function* () {
         yield { version: 2, width: 80, height: 24 }

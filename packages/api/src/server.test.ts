@@ -65,6 +65,20 @@ describe('logging in', () => {
   })
 })
 
+it('certifies keys for tokens of identities alone', async () => {
+  const { call } = fixture()
+  const order = { publicKey: 'ssh-ed25519 AAAA', ttlSeconds: 60 }
+  const { status, text } = await call('POST', '/ssh-certificate', 'token-of-ann', order)
+  expect([status, JSON.parse(text)]).toEqual([
+    200,
+    { certificate: 'of t1', identity: 'ann', expiresAt: new Date(60_000).toISOString() },
+  ])
+  expect((await call('POST', '/ssh-certificate', 'admin-token', order)).status).toBe(403)
+  expect((await call('POST', '/ssh-certificate', undefined, order)).status).toBe(401)
+  expect((await call('POST', '/ssh-certificate', 'token-of-ann', { ...order, ttlSeconds: 90_000 })).status).toBe(400)
+  expect(JSON.parse((await call('GET', '/ssh-authority')).text)).toMatchObject({ hosts: ['[127.0.0.1]:12222'] })
+})
+
 describe('who may call', () => {
   it.each([undefined, 'wrong', 'admin-tokem', 'admin-token2', ''])('answers 401 to %s, as a problem', async (token) => {
     const { call } = fixture()
@@ -73,20 +87,21 @@ describe('who may call', () => {
     expect(JSON.parse(text)).toMatchObject({ status: 401, code: 'unauthenticated' })
   })
 
-  const everyone = ['agent', 'ann', 'dora', 'olga', 'admin'] as const
+  const everyone = ['agent', 'ann', 'dora', 'olga', 'otto', 'admin'] as const
   it.each([
     ['GET', '/whoami', undefined, everyone],
     ['GET', '/targets', undefined, everyone],
-    ['GET', '/status', undefined, ['olga', 'admin']],
-    ['GET', '/definitions', undefined, ['olga', 'admin']],
+    ['GET', '/status', undefined, ['olga', 'otto', 'admin']],
+    ['GET', '/definitions', undefined, ['olga', 'otto', 'admin']],
     ['PUT', '/definitions', { definitions: {} }, ['admin']],
     ['GET', '/tokens', undefined, ['admin']],
     ['DELETE', '/tokens/t1', undefined, ['admin']],
-    ['POST', '/verify', {}, ['olga', 'admin']],
-    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'admin']],
-    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'admin']],
+    ['POST', '/verify', {}, ['olga', 'otto', 'admin']],
+    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'otto', 'admin']],
+    ['GET', '/events?since=2026-01-01T00:00:00Z', undefined, everyone],
+    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'otto', 'admin']],
     ['GET', '/reviews/r1', undefined, ['agent', 'ann', 'dora', 'admin']],
-    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'admin']],
+    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'otto', 'admin']],
   ] as const)('%s %s is for those it is for', async (method, path, payload, allowed) => {
     const { call } = fixture()
     const may: string[][] = []
@@ -102,10 +117,14 @@ describe('who may call', () => {
     await call('GET', '/sessions?identity=olga', 'token-of-ann')
     await call('GET', '/statements?text=x', 'token-of-agent')
     await call('GET', '/sessions', 'token-of-olga')
+    await call('GET', '/events?identity=olga', 'token-of-ann')
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-ann')).status).toBe(409)
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-dora')).status).toBe(404)
     expect(did).toEqual([
       ['list', { limit: 100, identity: 'olga', mine: 'ann' }],
       ['search', 'x', { limit: 100, mine: 'agent' }],
       ['list', { limit: 100 }],
+      ['events', { identity: 'olga', mine: 'ann' }],
     ])
   })
 

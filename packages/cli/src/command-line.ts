@@ -3,6 +3,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { VerifyOptions } from './commands/verify.js'
 import type { ExportOptions } from './commands/export.js'
 import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
@@ -18,7 +19,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     terminal.err(`sallyport: ${messageOf(error, terminal)}`)
-    return 1
+    return isKnownError(error) && error.code === 'misused' ? 2 : 1
   }
 }
 
@@ -75,8 +76,11 @@ function addGatewayCommands(program: Command, terminal: Terminal, done: Done): v
     (await import('./commands/status.js')).statusCommand(options, terminal),
   )
   command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM')
-    .option('--ssh', 'the host key that SSH clients pin, as in known_hosts without the host')
-    .action(async (options: { json?: true; ssh?: true }) => (await import('./commands/ca.js')).caCommand(options, terminal))
+    .option('--ssh', 'a line for known_hosts: the authority of the host keys that SSH clients meet here')
+    .option('--host-key', 'the SSH host key itself, without the host: for clients that know no certificates')
+    .action(async (options: { json?: true; ssh?: true; hostKey?: true }) =>
+      (await import('./commands/ca.js')).caCommand(options, terminal),
+    )
   command(program, 'seal', 'a secret from stdin, sealed for this installation: paste it into the configuration').action(
     async (options: { json?: true }) => (await import('./commands/seal.js')).sealCommand(options, terminal),
   )
@@ -105,6 +109,11 @@ function addLoginCommands(program: Command, terminal: Terminal): void {
     .option('--device', 'show an address and a code for a browser elsewhere, and open none here')
     .action(async (options: { provider?: string; device?: true; json?: true }) =>
       (await import('./commands/login.js')).loginCommand(options, terminal),
+    )
+  command(program, 'ssh-cert [public-key]', 'certify my SSH key (~/.ssh/id_ed25519.pub, or the next there is) for some hours')
+    .option('--ttl <span>', 'how long at most: 15m, 8h', span('a minute', 60_000, 'a day', 86_400_000), 8 * 3_600_000)
+    .action(async (file: string | undefined, options: { ttl: number; json?: true }) =>
+      (await import('./commands/ssh-cert.js')).sshCertCommand(file, options, terminal),
     )
   command(program, 'logout', 'forget the token of `login`, and revoke it').action(async (options: { json?: true }) =>
     (await import('./commands/login.js')).logoutCommand(options, terminal),
@@ -205,7 +214,9 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
     .option('--all', 'every session (as without SESSION)')
-    .action(async (session: string | undefined, options: { all?: true; json?: true }) =>
+    .option('--file <file>', 'a file of `export --format evidence`, without any gateway')
+    .option('--key <file...>', 'with --file: count only signatures by this node (its keys/node.pub)')
+    .action(async (session: string | undefined, options: VerifyOptions) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )
 }
@@ -214,7 +225,8 @@ function addExport(program: Command, terminal: Terminal): void {
   program
     .command('export')
     .description('what was recorded, as lines on stdout, oldest first')
-    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf']).default('jsonl'))
+    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf', 'evidence']).default('jsonl'))
+    .option('--session <id...>', 'with --format evidence: these sessions; absent: all that have ended')
     .option('--json', 'print JSON: the lines always are')
     .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
     .option('--until <when>', 'until so long ago or a date', since)

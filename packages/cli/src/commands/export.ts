@@ -4,12 +4,14 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import type { RecordedEvent } from '@sallyport/api'
 import { Misconfigured } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
+import { evidenceSessions, printEvidence } from '../export/evidence.js'
 import { ocsfEvent } from '../export/ocsf.js'
 import { plainLine } from '../export/plain.js'
 import type { Terminal } from '../output/terminal.js'
 
 export interface ExportOptions {
-  readonly format: 'jsonl' | 'ocsf'
+  readonly format: 'jsonl' | 'ocsf' | 'evidence'
+  readonly session?: readonly string[]
   readonly since?: Date
   readonly until?: Date
   readonly identity?: string
@@ -26,9 +28,12 @@ const EVENTS_A_CURSOR = 1000
 const FORMATS = { jsonl: plainLine, ocsf: ocsfEvent } as const
 
 export async function exportRecordCommand(options: ExportOptions, terminal: Terminal): Promise<void> {
+  const { format } = options
+  refuseMixed(options)
+  if (format === 'evidence') return exportEvidence(options, terminal)
   const after = options.after ?? cursorIn(options.cursor)
   const client = openClient(terminal.env)
-  const line = FORMATS[options.format]
+  const line = FORMATS[format]
   let given = 0
   let cursor = after
   for await (const event of client.lines<RecordedEvent>(`/events?${query(options, after)}`)) {
@@ -41,6 +46,22 @@ export async function exportRecordCommand(options: ExportOptions, terminal: Term
   keep(options.cursor, cursor)
   const next = cursor === undefined || options.cursor !== undefined ? '' : `; go on with --after ${cursor}`
   terminal.err(`${given} events${next}`)
+}
+
+/** Evidence is of sessions, lines are of moments: what narrows the one has no meaning for the other. */
+function refuseMixed({ format, session, until, after, cursor }: ExportOptions): void {
+  if (format !== 'evidence' && session !== undefined)
+    throw new Misconfigured('misused', '--session goes with --format evidence; `sallyport sessions show ID` shows one session')
+  if (format === 'evidence' && (until !== undefined || after !== undefined || cursor !== undefined))
+    throw new Misconfigured('misused', 'evidence is of whole sessions: narrow it with --session, --since, --identity and --target')
+}
+
+async function exportEvidence(options: ExportOptions, terminal: Terminal): Promise<void> {
+  const client = openClient(terminal.env)
+  const given = await printEvidence(evidenceSessions(client, options, terminal), client, terminal)
+  terminal.err(
+    `${given} session${given === 1 ? '' : 's'}; prove them anywhere with \`sallyport verify --file FILE --key node.pub\``,
+  )
 }
 
 function query({ since, until, identity, target, cursor }: ExportOptions, after: string | undefined): string {

@@ -8,14 +8,22 @@ import type { Fault } from './fault.js'
 import { providerProblems, resolveDefinitions, resolveTls } from './files.js'
 import { readYaml } from './located.js'
 import type { Environment, Located } from './located.js'
-import { referenceProblems } from './references.js'
+import { noOperators, referenceProblems } from './references.js'
 import type { Problem, Surroundings } from './references.js'
 import { configurationSchema, definitionsSchema } from './schema.js'
 import type { WrittenConfiguration, WrittenDefinitions } from './schema.js'
 import { schemaFaults } from './wording.js'
 import { readText } from './text.js'
 
-export interface Configuration extends Omit<WrittenConfiguration, 'identities' | 'targets' | 'grants' | 'rules' | 'tls'> {
+type WrittenProvider = WrittenConfiguration['identityProviders'][number]
+
+export interface Configuration extends Omit<
+  WrittenConfiguration,
+  'identities' | 'targets' | 'grants' | 'rules' | 'tls' | 'identityProviders'
+> {
+  /** Those that may know identities which the file does not. */
+  readonly identityProviders: readonly Extract<WrittenProvider, { kind: 'oidc' }>[]
+  readonly sshAuthorities: readonly Extract<WrittenProvider, { kind: 'ssh-ca' }>[]
   readonly file: string
   readonly directory: string
   /** PEM. */
@@ -45,24 +53,30 @@ export function parseConfiguration(file: string, text: string, env: Environment)
     ]
     return { kind: 'faulty', file, faults: together(located.faults, faults) }
   }
-  const { identities, targets, grants, rules, tls, ...rest } = parsed.data
+  const { identities, targets, grants, rules, tls, identityProviders: providers, ...rest } = parsed.data
+  const identityProviders = providers.filter((each) => each.kind === 'oidc')
+  const sshAuthorities = providers.filter((each) => each.kind === 'ssh-ca')
   const directory = dirname(resolve(file))
   const definitions = resolveDefinitions({ identities, targets, grants, rules }, directory)
   const certificate = resolveTls(tls, directory)
   const problems = [
     ...definitions.problems,
     ...certificate.problems,
-    ...providerProblems(rest.identityProviders, directory),
+    ...providerProblems(providers, directory),
     ...listenerProblems(parsed.data),
     ...referenceProblems(definitions.value, {
-      providers: rest.identityProviders.length > 0,
-      operatorGroups: rest.operators.groups,
+      providers: identityProviders.length > 0,
+      operators: rest.operators,
     }),
   ]
   const faults = together(located.faults, atPlaces(problems, located))
   if (faults.length > 0) return { kind: 'faulty', file, faults }
   const warnings = atPlaces(passwordWarnings(parsed.data, located), located)
-  return { kind: 'loaded', value: { ...rest, file, directory, tls: certificate.value, definitions: definitions.value }, warnings }
+  return {
+    kind: 'loaded',
+    value: { ...rest, identityProviders, sshAuthorities, file, directory, tls: certificate.value, definitions: definitions.value },
+    warnings,
+  }
 }
 
 /**
@@ -92,7 +106,7 @@ export function loadDefinitionsOver(file: string, env: Environment, base: Writte
     rules: own.value.rules,
   }
   const providers = identityProviders.length > 0 || !given.has('identities')
-  const problems = [...own.problems, ...referenceProblems(value, { providers, operatorGroups: [] })]
+  const problems = [...own.problems, ...referenceProblems(value, { providers, operators: noOperators })]
   const faults = together(located.faults, atPlaces(problems, located))
   return faults.length > 0 ? { kind: 'faulty', file, faults } : { kind: 'loaded', value, warnings: [] }
 }
@@ -113,7 +127,7 @@ function salvagedProblems(value: unknown): readonly Problem[] {
   const definitions = { identities, targets, grants: grants.map(({ entry }) => entry), rules: rules.map(({ entry }) => entry) }
   const indexes = { grants: grants.map(({ index }) => index), rules: rules.map(({ index }) => index) }
   const providers = found.data.identityProviders.length > 0
-  return referenceProblems(definitions, { providers, operatorGroups: [] }).map(({ path: [list, index, ...rest], message }) => {
+  return referenceProblems(definitions, { providers, operators: noOperators }).map(({ path: [list, index, ...rest], message }) => {
     const place = list === 'grants' || list === 'rules' ? indexes[list][Number(index)] : Number(index)
     return { path: [list ?? '', place ?? 0, ...rest], message }
   })

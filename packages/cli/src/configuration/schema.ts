@@ -91,12 +91,14 @@ const secretSourceSchema = z
     error: 'a secret has one source; write exactly one of env, file, sealed, vault',
   })
 
+const providerName = z.string().min(1).max(63)
+
 const SAML_IS_NOT_SPOKEN =
   'SAML is not spoken here; put a broker in between that speaks OpenID Connect (Keycloak, Dex, Authentik) and write kind: oidc'
 
-const providerSchema = z.strictObject({
-  name: z.string().min(1).max(63),
-  kind: z.literal('oidc', { error: (issue) => (issue.input === 'saml' ? SAML_IS_NOT_SPOKEN : undefined) }),
+const oidcProvider = z.strictObject({
+  name: providerName,
+  kind: z.literal('oidc'),
   issuer: z.url({ protocol: /^https?$/, error: 'not a web address; write the issuer as its discovery document does' }),
   /** People log in here where the gateway is a client of the provider. */
   clientId: z.string().min(1).optional(),
@@ -117,6 +119,27 @@ const providerSchema = z.strictObject({
 
 /** One line of an OpenSSH .pub file or of known_hosts without its host. */
 const PUBLIC_KEY = /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]+(?: .*)?$/
+
+/** An authority of SSH certificates that is not ours (Vault's, step-ca's). */
+const sshProvider = z.strictObject({
+  name: providerName,
+  kind: z.literal('ssh-ca'),
+  publicKey: z.string().regex(PUBLIC_KEY, 'not a public key; write the one line of the authority’s .pub file'),
+  /** Whom it may certify. */
+  principals: z.array(pattern).min(1).max(256),
+})
+
+const providerSchema = z.discriminatedUnion('kind', [oidcProvider, sshProvider], {
+  error: (issue) => {
+    if (issue.code !== 'invalid_union') return undefined
+    const saml = isRecord(issue.input) && issue.input['kind'] === 'saml'
+    return saml ? SAML_IS_NOT_SPOKEN : 'not a kind of identity provider; write oidc or ssh-ca'
+  },
+})
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
 
 const username = z.string().min(1).max(63)
 
@@ -179,7 +202,10 @@ const definitionsShape = {
 
 export const definitionsSchema = z.strictObject(definitionsShape)
 
-const operatorsSchema = z.strictObject({ groups: z.array(groupName).max(64).default([]) })
+const operatorsSchema = z.strictObject({
+  groups: z.array(groupName).max(64).default([]),
+  endSessions: z.array(groupName).max(64).default([]),
+})
 
 const limitsSchema = z.strictObject({
   loginSeconds: number(1, 600).default(15),
@@ -204,7 +230,7 @@ export const configurationSchema = z.strictObject({
     )
     .default('embedded'),
   identityProviders: z.array(providerSchema).max(16).default([]),
-  operators: operatorsSchema.default({ groups: [] }),
+  operators: operatorsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),
