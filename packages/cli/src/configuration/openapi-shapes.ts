@@ -75,7 +75,7 @@ function parametersOf(document: unknown, item: unknown, operation: unknown): rea
       in: place,
       name: place === 'header' ? name.toLowerCase() : name,
       required: place === 'path' || member(each, 'required') === true,
-      form: formOf(type, String(style), explode === true),
+      form: formOf(type, style, explode === true),
       // What is written in another way than as one value or a list is not looked into.
       schema: schema === undefined || type === 'object' ? true : plainSchema(schema, 0),
     })
@@ -83,7 +83,7 @@ function parametersOf(document: unknown, item: unknown, operation: unknown): rea
   return [...parameters.values()]
 }
 
-function formOf(type: unknown, style: string, explode: boolean): RequestParameter['form'] {
+function formOf(type: unknown, style: unknown, explode: boolean): RequestParameter['form'] {
   if (type === 'object') return style === 'deepObject' ? 'deep' : 'open'
   if (type !== 'array') return 'one'
   if (style === 'form' && explode) return 'many'
