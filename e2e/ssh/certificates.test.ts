@@ -22,6 +22,30 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('certificates', () => {
     await makeKey(key('stranger-ca'))
     await makeKey(key('id_ed25519'))
     stage = await openSshStage({
+      targets: async (server) => {
+        const file = async (type: string, principal?: string): Promise<string> => server.certifiedKey(type, principal)
+        const [ed, ec, rsa, nobody] = [
+          await file('ed25519'),
+          await file('ecdsa'),
+          await file('rsa'),
+          await file('ed25519', 'nobody-there'),
+        ]
+        const written = (name: string, host: string, keyFile: string, certificate?: string, address = '127.0.0.1'): string =>
+          `  - { name: ${name}, protocol: ssh, address: "${address}:${server.port}", ${host}, credential: { username: ${server.username}, privateKey: { file: ${keyFile} }${certificate === undefined ? '' : `, certificate: { file: ${certificate}-cert.pub }`} } }\n`
+        const pinned = `hostKey: "${server.hostKey}"`
+        const certified = `hostAuthority: "${server.hostAuthority}"`
+        return [
+          written('by-ed25519', pinned, ed, ed),
+          written('by-ecdsa', pinned, ec, ec),
+          written('by-rsa', pinned, rsa, rsa),
+          written('by-authority', certified, ed, ed),
+          written('by-either', `${pinned}, ${certified}`, server.keyFile),
+          written('of-a-stranger', `hostAuthority: "${authority}"`, server.keyFile),
+          written('of-another-name', certified, server.keyFile, undefined, 'localhost'),
+          written('as-nobody', pinned, nobody, nobody),
+          written('of-another-key', pinned, ed, ec),
+        ].join('')
+      },
       rest: `identityProviders:\n  - { name: corp-ca, kind: ssh-ca, publicKey: "${authority}", principals: [robot, ann] }\n`,
     })
   })
@@ -142,6 +166,40 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('certificates', () => {
       expect(result.code).toBe(255)
       expect(result.stderr).not.toContain('authority')
       expect(stage.gateway.log()).toContain('no authority that is trusted')
+    })
+  })
+
+  describe('of targets', () => {
+    const through = (target: string): Promise<RunResult> => stage.ssh(['echo in'], { target })
+    it.each([['ed25519'], ['ecdsa'], ['rsa']])('the stored key of type %s is let in by its certificate', async (type) => {
+      expect(await through(`by-${type}`)).toMatchObject({ code: 0, stdout: 'in\n' })
+      expect(stage.server.log()).toMatch(/Accepted publickey[^\n]*-CERT|Accepted certificate/)
+    })
+    it('the host key is certified by the authority that is configured, and for its address', async () => {
+      expect(await through('by-authority')).toMatchObject({ code: 0, stdout: 'in\n' })
+      expect(await through('by-either')).toMatchObject({ code: 0, stdout: 'in\n' })
+      for (const target of ['of-a-stranger', 'of-another-name'])
+        expect(await through(target), target).toMatchObject({
+          code: 255,
+          stderr: expect.stringContaining('nor a certificate of its authority'),
+        })
+    })
+    it('a certificate for somebody else, or about another key, does not log in', async () => {
+      expect(await through('as-nobody')).toMatchObject({
+        code: 255,
+        stderr: expect.stringContaining('refused the stored credential'),
+      })
+      expect(await through('of-another-key')).toMatchObject({
+        code: 255,
+        stderr: expect.stringContaining('not one about the stored key'),
+      })
+    })
+    it('stays itself over a new key exchange', async () => {
+      const sum = await run('/bin/sh', [
+        '-c',
+        `${program('ssh')} -F ${stage.configFile} by-authority@127.0.0.1 'head -c 1200000000 /dev/zero' | wc -c`,
+      ])
+      expect(sum.stdout.trim()).toBe('1200000000')
     })
   })
 

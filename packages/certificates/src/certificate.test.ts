@@ -1,13 +1,13 @@
 // Certificates that OpenSSH made are read and proved; what was forged, changed or cut is not.
 
-import { randomBytes, sign } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { Malformed } from '@sallyport/core'
 import { describe, expect, it } from 'vitest'
 import { certificateType, isMadeBy, isValidAt, keyTypeOf, optionText, readCertificate } from './certificate.js'
 import { authorities, certificates, others } from './certificates.fixture.js'
 import { string, uint32 } from './fields.js'
 import { authorityFrom, makeCertificate } from './make.js'
-import { isSignedBy, publicKeyLine, readPublicKey, readPublicKeyLine } from './public-key.js'
+import { isSignedBy, publicKeyLine, readPublicKey, readPublicKeyLine, signaturesOf, signBy } from './public-key.js'
 
 const blobOf = (line: string): Buffer => Buffer.from(line.split(' ')[1] ?? '', 'base64')
 const all = Object.values(authorities).map(readPublicKeyLine)
@@ -145,6 +145,26 @@ describe('making', () => {
 })
 
 describe('signatures', () => {
+  it('made here are good here, for every kind of key', () => {
+    const make = { rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }), ed: () => generateKeyPairSync('ed25519') }
+    const pairs = [
+      make.ed(),
+      make.rsa(),
+      ...['P-256', 'P-384', 'P-521'].map((namedCurve) => generateKeyPairSync('ec', { namedCurve })),
+    ]
+    const types = ['ssh-ed25519', 'ssh-rsa', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521']
+    for (const [index, { publicKey, privateKey }] of pairs.entries()) {
+      const key = { type: types[index] ?? '', blob: Buffer.alloc(0), key: publicKey }
+      for (const format of signaturesOf(key.type)) {
+        // Numbers of a signature are short, or look negative, now and then.
+        for (let count = 0; count < 40; count += 1) {
+          const text = Buffer.from(`text ${count}`)
+          expect(isSignedBy(key, text, signBy(privateKey, format, text), format), format).toBe(true)
+        }
+      }
+    }
+  })
+
   it('count in the format of the key alone', () => {
     const { privateKey, publicKey } = authorityFrom(Buffer.alloc(32, 3))
     const text = Buffer.from('what is signed')

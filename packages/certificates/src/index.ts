@@ -4,5 +4,6 @@ export { certificateType, isMadeBy, isValidAt, keyTypeOf, optionText, readCertif
 export type { Certificate } from './certificate.js'
 export { authorityFrom, makeCertificate } from './make.js'
 export type { Authority, CertificateOrder } from './make.js'
-export { isSignedBy, publicKeyLine, readPublicKey, readPublicKeyLine, signaturesOf } from './public-key.js'
+export { string } from './fields.js'
+export { isSignedBy, publicKeyLine, readPublicKey, readPublicKeyLine, signaturesOf, signBy } from './public-key.js'
 export type { PublicKey } from './public-key.js'

@@ -1,8 +1,8 @@
 // Public keys of SSH (RFC 4253, section 6.6; RFC 5656; RFC 8709; RFC 8332) as node:crypto knows them, and signatures by them.
 
-import { createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, sign, verify } from 'node:crypto'
 import type { JsonWebKey, KeyObject } from 'node:crypto'
-import { Fields, malformed } from './fields.js'
+import { Fields, malformed, string } from './fields.js'
 
 interface Curve {
   readonly name: string
@@ -116,4 +116,20 @@ function pair(bytes: Buffer, sizeBytes: number): Buffer {
   if (r.length > sizeBytes || s.length > sizeBytes) throw malformed('its signature is too long for the curve')
   const [left, right] = [r, s].map((part) => Buffer.concat([Buffer.alloc(sizeBytes - part.length), part]))
   return Buffer.concat([left ?? Buffer.alloc(0), right ?? Buffer.alloc(0)])
+}
+
+/** A signature by a private key of this type, in this format, as SSH writes it. */
+export function signBy(privateKey: KeyObject, format: string, data: Buffer): Buffer {
+  const curve = curves[format]
+  if (curve === undefined) return Buffer.concat([string(format), string(sign(rsaHashes[format] ?? null, data, privateKey))])
+  const both = sign(curve.hash, data, { key: privateKey, dsaEncoding: 'ieee-p1363' })
+  const [r, s] = [both.subarray(0, curve.sizeBytes), both.subarray(curve.sizeBytes)]
+  return Buffer.concat([string(format), string(Buffer.concat([mpint(r), mpint(s)]))])
+}
+
+/** RFC 4251, section 5: as short as can be, with a zero in front where it would look negative. */
+function mpint(bytes: Buffer): Buffer {
+  const start = bytes.findIndex((byte) => byte !== 0)
+  const short = bytes.subarray(start < 0 ? bytes.length : start)
+  return string((short[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.from([0]), short]) : short)
 }

@@ -20,6 +20,8 @@ export interface Target {
   readonly tlsAuthorities?: string
   /** OpenSSH public key line the target must show (ssh). */
   readonly hostKey?: string
+  /** OpenSSH public key line of an authority that certifies the target's host key (ssh). */
+  readonly hostAuthority?: string
   readonly labels: Readonly<Record<string, string>>
   readonly durability: Durability
   /** What a granted caller may do where no rule matches. */
@@ -73,7 +75,14 @@ export interface RequestParameter {
 export type Credential =
   | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
-  | { readonly kind: 'privateKey'; readonly username: string; readonly privateKey: Secret; readonly passphrase?: Secret }
+  /** `certificate`: an OpenSSH certificate line about that key. */
+  | {
+      readonly kind: 'privateKey'
+      readonly username: string
+      readonly privateKey: Secret
+      readonly passphrase?: Secret
+      readonly certificate?: string
+    }
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret }
   | { readonly kind: 'bearer'; readonly token: Secret }
   /** RFC 6749, section 4.4: a token is fetched with these and goes on in their place. */

@@ -34,7 +34,11 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       }
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
-    if (written.protocol === 'ssh') return { ...common, databases: [], trust: { functions: [] }, hostKey: written.hostKey }
+    if (written.protocol === 'ssh') {
+      const { hostKey, hostAuthority } = written
+      const proof = { ...(hostKey === undefined ? {} : { hostKey }), ...(hostAuthority === undefined ? {} : { hostAuthority }) }
+      return { ...common, databases: [], trust: { functions: [] }, ...proof }
+    }
     const { database, databases, trust } = written
     return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }
   })

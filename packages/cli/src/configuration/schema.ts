@@ -149,6 +149,11 @@ const credentialSchema = z
     password: secretSourceSchema.optional(),
     privateKey: secretSourceSchema.optional(),
     passphrase: secretSourceSchema.optional(),
+    certificate: secretSourceSchema.optional(),
+  })
+  .refine((credential) => credential.certificate === undefined || credential.privateKey !== undefined, {
+    path: ['certificate'],
+    error: 'a certificate is about a key; write privateKey as well',
   })
   .refine((credential) => (credential.password === undefined) !== (credential.privateKey === undefined), {
     error: 'a credential has one proof; write password, or privateKey (ssh)',
@@ -173,18 +178,19 @@ const sqlTarget = z.strictObject({
   trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
 })
 
+const hostPublicKey = z
+  .string()
+  .regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host, or that of an authority’s .pub file')
+
 const sshTarget = z.strictObject({
   ...commonTarget,
   protocol: z.literal('ssh'),
   address: address(1),
   credential: credentialSchema,
   /** The key the target must show. */
-  hostKey: z
-    .string({
-      error: (issue) =>
-        issue.input === undefined ? 'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA..."' : undefined,
-    })
-    .regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host'),
+  hostKey: hostPublicKey.optional(),
+  /** Whose certificate for its key the target must show. */
+  hostAuthority: hostPublicKey.optional(),
 })
 
 const targetSchema = z.discriminatedUnion('protocol', [sqlTarget, sshTarget, httpTargetSchema(commonTarget, secretSourceSchema)], {
