@@ -77,7 +77,7 @@ async function play(request: IncomingMessage, response: ServerResponse): Promise
   }
   const [, , kind = '', packing = '', cut = ''] = url.pathname.split('/')
   const [type, text] = kinds[kind] ?? ['', '']
-  const bytes = (packers[packing] ?? Buffer.from)(text)
+  const bytes = packers[packing]?.(text) ?? Buffer.from(text)
   const digest = createHash('sha256').update(bytes).digest('base64')
   response.writeHead(request.headers.range === undefined ? 200 : 206, {
     'content-type': type,
@@ -90,7 +90,7 @@ async function play(request: IncomingMessage, response: ServerResponse): Promise
     'content-digest': `sha-256=:${digest}:`,
     'accept-ranges': 'bytes',
     'x-asked-encoding': String(request.headers['accept-encoding']),
-    'x-asked-conditions': String(request.headers.range ?? request.headers['if-none-match'] ?? 'none'),
+    'x-asked-conditions': request.headers.range ?? request.headers['if-none-match'] ?? 'none',
   })
   if (request.method === 'HEAD' || cut === '') {
     response.end(request.method === 'HEAD' ? undefined : bytes)

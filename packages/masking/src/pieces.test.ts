@@ -42,7 +42,7 @@ function splits(text: string, seed: number): readonly string[] {
 describe('a text in pieces is masked as if it came whole', () => {
   it.each(texts.map((text, index) => [index, text] as const))('text %i', (_index, text) => {
     const whole = masker.text(text)
-    expect(told([...text])).toBe(whole)
+    expect(told(text.split(''))).toBe(whole)
     for (let seed = 1; seed < 40; seed += 1) expect(told(splits(text, seed))).toBe(whole)
     for (let at = 0; at <= Math.min(text.length, 300); at += 1) expect(told([text.slice(0, at), text.slice(at)])).toBe(whole)
   })
@@ -73,9 +73,9 @@ describe('JSON in pieces', () => {
   const json = '{"to": "ada@example.test", "person": {"email": "x", "id": 1}}'
 
   it('is masked by field when all of it is there', () => {
-    const masked = told([...json], true, fielded)
+    const masked = told(json.split(''), true, fielded)
     expect(JSON.parse(masked)).toEqual({ to: '[redacted]', person: { email: fielded.value('x', 'hash'), id: 1 } })
-    expect(told([...json], false, fielded)).toBe(masked)
+    expect(told(json.split(''), false, fielded)).toBe(masked)
   })
 
   it('is not told where it does not come to its end, or is too long', () => {
