@@ -35,7 +35,9 @@ export interface HttpSettings {
   /** `auto`: where TLS agrees on it. `always` means it in clear, too. */
   readonly http2: 'auto' | 'always' | 'never'
   /** Operations of its OpenAPI file. */
-  readonly operations: readonly { readonly method: string; readonly path: string; readonly id: string }[]
+  readonly operations: readonly HttpOperation[]
+  /** What the shapes of operations refer to, as `#/components/schemas/NAME`; absent: requests are not checked. */
+  readonly schemas?: Readonly<Record<string, unknown>>
   /** Bytes of each body that are read before the request goes on, so that rules can see into it. */
   readonly readBodyBytes: number
   /** Bytes of each body that are recorded; of what is longer, a digest. */
@@ -44,6 +46,30 @@ export interface HttpSettings {
   readonly patienceMs: number
   /** Names of headers and query parameters whose values are never recorded, besides the well-known ones. */
   readonly secretNames: readonly string[]
+}
+
+export interface HttpOperation {
+  readonly method: string
+  /** With templates: `/orders/{id}`. */
+  readonly path: string
+  readonly id: string
+  readonly shape?: RequestShape
+}
+
+/** What requests of an operation must look like. Schemas are JSON Schema 2020-12. */
+export interface RequestShape {
+  readonly parameters: readonly RequestParameter[]
+  /** Absent: there is no body. */
+  readonly body?: { readonly required: boolean; readonly media: Readonly<Record<string, unknown>> }
+}
+
+export interface RequestParameter {
+  readonly in: 'path' | 'query' | 'header'
+  readonly name: string
+  readonly required: boolean
+  /** One value; many of the same name; a list with commas; an object as `name[key]`; an object whose keys stand by themselves. */
+  readonly form: 'one' | 'many' | 'list' | 'deep' | 'open'
+  readonly schema: unknown
 }
 
 export type Credential =

@@ -5,7 +5,7 @@ import { accessSync, constants, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { readPublicKeyLine } from '@sallyport/certificates'
 import { Malformed } from '@sallyport/core'
-import { readOperations } from './openapi.js'
+import { readOpenapi } from './openapi.js'
 import type { Problem } from './references.js'
 import type { WrittenConfiguration, WrittenDefinitions, WrittenTarget } from './schema.js'
 import { reasonOf } from './text.js'
@@ -36,9 +36,11 @@ function resolveTarget(target: WrittenTarget, index: number, directory: string):
   // The same form, with its paths made absolute.
   const resolved = { ...target, credential: credential.value } as WrittenTarget
   if (resolved.protocol === 'http' && resolved.openapi !== undefined) {
-    const read = readOperations(resolve(directory, resolved.openapi))
+    const { file, check } = resolved.openapi
+    const read = readOpenapi(resolve(directory, file), check)
     if (read.problem !== undefined) problems.push({ path: [...at, 'openapi'], message: read.problem })
     resolved.operations = [...read.operations]
+    if (read.schemas !== undefined) resolved.schemas = read.schemas
     delete resolved.openapi
   }
   if (target.tlsAuthorities === undefined) return { value: resolved, problems }
