@@ -33,7 +33,9 @@ const programNames = [
   'nghttp',
   'nghttpd',
 ] as const
-export type ProgramName = (typeof programNames)[number]
+/** Only the benches drive these. */
+type BenchProgramName = 'nginx' | 'wrk' | 'mitmdump'
+export type ProgramName = (typeof programNames)[number] | BenchProgramName
 
 function findCheckout(from: string): string {
   if (existsSync(join(from, 'vitest.config.ts'))) return from
