@@ -31,7 +31,9 @@ const programNames = [
   'curl',
   'python3',
 ] as const
-export type ProgramName = (typeof programNames)[number]
+/** Used by benches alone; no test needs them. */
+type BenchProgram = 'sysbench' | 'haproxy'
+export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {
   if (existsSync(join(from, 'vitest.config.ts'))) return from
