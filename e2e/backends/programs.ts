@@ -30,6 +30,8 @@ const programNames = [
   'git',
   'curl',
   'python3',
+  'nghttp',
+  'nghttpd',
 ] as const
 /** Used by benches alone; no test needs them. */
 type BenchProgram = 'sysbench' | 'haproxy'

@@ -31,7 +31,13 @@ const rulesFor = (directory: string): string => `rules:
   - { name: tunnels, where: { targets: [open] }, what: { kinds: [tunnel], objects: ["127.0.0.1:*", "localhost:*"] }, then: allow }
 `
 
-export async function openSshStage(): Promise<SshStage> {
+export interface SshStageOptions {
+  /** More of sallyport.yaml. */
+  readonly rest?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+export async function openSshStage({ rest = '', env = {} }: SshStageOptions = {}): Promise<SshStage> {
   const server = await startSshd()
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-ssh-'))
   const agentKey = await makeKey(join(directory, 'agent_key'))
@@ -46,7 +52,8 @@ export async function openSshStage(): Promise<SshStage> {
 targets:
 ${target('web')}${target('locked')}${target('open')}${target('impostor', wrongHostKey)}grants:
   - { groups: [agents, ops], targets: ["*"] }
-${rulesFor(server.directory)}`,
+${rulesFor(server.directory)}${rest}`,
+    { env },
   )
   const configFile = join(directory, 'ssh_config')
   writeFileSync(configFile, clientConfig(gateway, directory))

@@ -52,14 +52,12 @@ interface Load {
 
 /** sysbench sends text, or prepares each of its statements once (its default). */
 const text = ['--db-ps-mode=disable']
-const loads: readonly Load[] = [
-  ...[1, 8].flatMap((clients) => [
-    { name: 'point select, text', clients, script: 'oltp_point_select', args: text },
-    { name: 'point select, prepared', clients, script: 'oltp_point_select', args: [] },
-    { name: 'read-write, text', clients, script: 'oltp_read_write', args: text },
-    { name: 'read-write, prepared', clients, script: 'oltp_read_write', args: [] },
-  ]),
-]
+const loads: readonly Load[] = [1, 8].flatMap((clients) => [
+  { name: 'point select, text', clients, script: 'oltp_point_select', args: text },
+  { name: 'point select, prepared', clients, script: 'oltp_point_select', args: [] },
+  { name: 'read-write, text', clients, script: 'oltp_read_write', args: text },
+  { name: 'read-write, prepared', clients, script: 'oltp_read_write', args: [] },
+])
 
 function connectionArgs({ port, user, password }: Way): readonly string[] {
   const place = ['--mysql-host=127.0.0.1', `--mysql-port=${port}`, `--mysql-user=${user}`, `--mysql-password=${password}`]

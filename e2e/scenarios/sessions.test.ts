@@ -14,7 +14,7 @@ import { fields, int32, message, query, WireClient, type Message } from '../back
 let stage: Stage
 
 beforeAll(async () => {
-  stage = await openStage()
+  stage = await openStage({ rest: 'operators: { endSessions: [dba] }\n' })
 })
 
 afterAll(() => stage.close())
@@ -57,6 +57,36 @@ describe('a live session is cut at once', () => {
       await waitFor(closed, 10_000, () => 'the connection to the server to be closed')
       others.close()
     }
+  })
+
+  it('by those who may end it: operators of such a group, the person it was opened for, its own identity', async () => {
+    const as = async (who: string): Promise<string> => stage.gateway.token(who)
+    const end = async (id: string, who: string): Promise<readonly [number | null, string]> => {
+      const { code, stderr } = await stage.gateway.cli(['sessions', 'end', id], { as: await as(who) })
+      return [code, stderr]
+    }
+    const open = async (...behalf: readonly string[]): Promise<{ readonly wire: WireClient; readonly id: string }> => {
+      const before = new Set((await live()).map(({ id }) => id))
+      const password = await stage.gateway.token('robot', ...behalf)
+      const wire = await WireClient.login({ port: stage.gateway.port, user: 'robot', password, database: 'shop' })
+      const [opened] = (await live()).filter(({ id }) => !before.has(id))
+      return { wire, id: opened?.id ?? '' }
+    }
+    const first = await open('--on-behalf-of', 'guest')
+    // To who may not see it, it is not there at all.
+    expect(await end(first.id, 'stranger')).toEqual([1, expect.stringContaining('there is no session')])
+    expect(await end(first.id, 'guest')).toEqual([0, expect.stringContaining('is cut')])
+    expect(await first.wire.gone()).toBe(true)
+    for (const who of ['ann', 'robot']) {
+      const { wire, id } = await open()
+      expect(await end(id, 'guest')).toEqual([1, expect.stringContaining('there is no session')])
+      expect(await end(id, who)).toEqual([0, expect.stringContaining('is cut')])
+      expect(await wire.gone()).toBe(true)
+      const over = async (): Promise<true | undefined> => ((await live()).some((each) => each.id === id) ? undefined : true)
+      await waitFor(over, 10_000, () => 'the end of the session to be on record')
+      expect(await end(id, who)).toEqual([1, expect.stringContaining('is over already')])
+    }
+    expect(stage.gateway.log()).toMatch(/"session":"\w+","by":"ann"/)
   })
 
   it('by `token revoke`, and only those of that token', async () => {

@@ -13,7 +13,11 @@ export type Caller =
       readonly identity: Identity
       /** A member of a group of `operators`: may read what everyone did. */
       readonly operator: boolean
+      /** A member of a group of `operators.endSessions`: an operator who may also end anybody's session. */
+      readonly mayEndSessions: boolean
       readonly expiresAt: string | null
+      /** Of the access token that was shown; a JWT has one too, but none that could be revoked here. */
+      readonly tokenId: string | null
     }
 
 /** Access tokens have 50 characters or so; a JWT with many groups a few thousand. */
@@ -22,7 +26,7 @@ const MAX_TOKEN_CHARACTERS = 16_384
 /** Throws Denied where the token counts for nothing. */
 export async function callerOf(
   token: Secret,
-  parts: Pick<ApiParts, 'adminToken' | 'operatorGroups' | 'prove'> & {
+  parts: Pick<ApiParts, 'adminToken' | 'operators' | 'prove'> & {
     /** Throws where this address has failed too often: others' failures must not lock the admin out. */
     readonly beforeProof: () => void
   },
@@ -31,9 +35,11 @@ export async function callerOf(
   if (sameSecret(token, parts.adminToken)) return { kind: 'admin', name: 'admin' }
   parts.beforeProof()
   const { identity, token: record } = await parts.prove(token, client)
-  const groups = parts.operatorGroups()
-  const operator = identity.groups.some((group) => groups.includes(group))
-  return { kind: 'identity', name: identity.name, identity, operator, expiresAt: record?.expiresAt.toISOString() ?? null }
+  const { groups, endSessions } = parts.operators()
+  const mayEndSessions = identity.groups.some((group) => endSessions.includes(group))
+  const operator = mayEndSessions || identity.groups.some((group) => groups.includes(group))
+  const [expiresAt, tokenId] = [record?.expiresAt.toISOString() ?? null, record?.id ?? null]
+  return { kind: 'identity', name: identity.name, identity, operator, mayEndSessions, expiresAt, tokenId }
 }
 
 /** Throws Denied where no token is shown. */
@@ -51,6 +57,11 @@ function sameSecret(a: Secret, b: Secret): boolean {
 
 export function mayReadEverything(caller: Caller): boolean {
   return caller.kind === 'admin' || caller.operator
+}
+
+/** Whoever opened it, the person it was opened for, and those who are named for it. */
+export function mayEnd(caller: Caller, of: { readonly identity: string; readonly onBehalfOf: string | null }): boolean {
+  return caller.kind === 'admin' || caller.mayEndSessions || isOwn(caller, of)
 }
 
 /** One's own, and what an agent did on one's behalf. */

@@ -198,6 +198,32 @@ export interface Proved {
   readonly token?: { readonly id: string; readonly expiresAt: Date }
 }
 
+/** A login at an identity provider came to this. */
+export interface LoggedIn {
+  readonly token: Secret
+  readonly record: TokenSummary
+}
+
+/** People log in at an identity provider; the gateway speaks with it. Each throws Denied, with words for the person. */
+export interface Logins {
+  readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
+  device(
+    provider: string | undefined,
+    options: { readonly from: string; readonly signal: AbortSignal },
+  ): Promise<{
+    readonly userCode: string
+    readonly address: string
+    readonly addressWithCode: string | undefined
+    readonly expiresAt: Date
+    readonly settle: () => Promise<LoggedIn>
+  }>
+  browser(
+    provider: string | undefined,
+    redirectUri: string,
+  ): Promise<{ readonly url: string; readonly state: string; readonly login: string }>
+  finish(login: string, returned: string): Promise<LoggedIn>
+}
+
 /** Where a call comes from. */
 export interface CallingEnd {
   readonly tls: boolean
@@ -217,9 +243,11 @@ export interface ApiParts {
   readonly sshHostKey: string
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
-  readonly operatorGroups: () => readonly string[]
+  /** Whose members may read what everyone did, and whose may also end anybody's session. */
+  readonly operators: () => { readonly groups: readonly string[]; readonly endSessions: readonly string[] }
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
+  readonly logins: Logins
   readonly healthy: () => Promise<boolean>
   readonly status: () => Promise<Status>
   /** For everyone where `identity` is absent. */
@@ -237,6 +265,8 @@ export interface ApiParts {
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** HAR 1.2; only sessions of protocol http have one. */
     har(id: string): Promise<object>
+    /** Of a session that has ended: lines that prove themselves (packages/recorder). */
+    evidence(id: string): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>
   }

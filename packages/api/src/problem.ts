@@ -46,7 +46,7 @@ function deniedStatus(code: string): number {
   if (code === 'unauthenticated') return 401
   if (code === 'too-many-requests') return 429
   if (code === 'not-found' || code.startsWith('no-such-')) return 404
-  if (code === 'review-over' || code === 'decided-already') return 409
+  if (code === 'review-over' || code === 'decided-already' || code.startsWith('session-o')) return 409
   return 403
 }
 

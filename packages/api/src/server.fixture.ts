@@ -2,12 +2,13 @@
 
 import { Denied, secret } from '@sallyport/core'
 import type { Identity } from '@sallyport/core'
-import type { ApiParts, Review, SessionSummary } from './ports.js'
+import type { ApiParts, LoggedIn, Review, SessionSummary } from './ports.js'
 
 const people: Readonly<Record<string, Identity>> = {
   'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
   'token-of-ann': { id: 'ann', name: 'ann', kind: 'person', groups: ['staff'] },
   'token-of-dora': { id: 'dora', name: 'dora', kind: 'person', groups: ['dba'] },
+  'token-of-otto': { id: 'otto', name: 'otto', kind: 'person', groups: ['oncall'] },
   'token-of-olga': { id: 'olga', name: 'olga', kind: 'person', groups: ['operators'] },
 }
 
@@ -48,6 +49,19 @@ const review: Review = {
   decisions: [],
 }
 
+const loggedIn: LoggedIn = {
+  token: secret('sp_ofMia'),
+  record: {
+    id: 't9',
+    identity: 'mia',
+    onBehalfOf: null,
+    createdAt: new Date(0),
+    expiresAt: new Date(1000),
+    revokedAt: null,
+    createdBy: 'login at corp',
+  },
+}
+
 /** Every part the API needs, and what was asked of them. */
 export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[] } {
   const did: unknown[] = []
@@ -57,11 +71,31 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
     authorityPem: 'PEM',
     sshHostKey: 'ssh-ed25519 AAAA',
     hosts: ['gateway.example'],
-    operatorGroups: () => ['operators'],
+    operators: () => ({ groups: ['operators'], endSessions: ['oncall'] }),
     prove: async (token) => {
       const identity = people[token.reveal()]
       if (identity === undefined) throw new Denied('unauthenticated', 'not proved')
       return { identity, token: { id: 't1', expiresAt: new Date(1000) } }
+    },
+    logins: {
+      providers: [{ name: 'corp', flows: ['browser', 'device'] }],
+      device: async (provider, { from }) => {
+        did.push(['device', provider, from])
+        if (provider === 'none') throw new Denied('no-such-provider', 'there is: corp')
+        const settle = async (): Promise<LoggedIn> => loggedIn
+        return {
+          userCode: 'ABCD',
+          address: 'https://login.example/device',
+          addressWithCode: undefined,
+          expiresAt: new Date(0),
+          settle,
+        }
+      },
+      browser: async () => ({ url: 'https://login.example/auth', state: 's', login: 'sealed' }),
+      finish: async (login) => {
+        if (login !== 'sealed') throw new Denied('login-over', 'log in again')
+        return loggedIn
+      },
     },
     healthy: async () => true,
     status: async () => ({
@@ -89,6 +123,9 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
       events: async function* (filter) {
         did.push(['events', filter])
         yield { kind: 'ended', cursor: '1/2/s1', session }
+      },
+      evidence: async function* () {
+        yield { session: {} }
       },
       cast: async function* () {
         yield { version: 2, width: 80, height: 24 }

@@ -23,6 +23,48 @@ function fixture() {
   return { call, did }
 }
 
+describe('logging in', () => {
+  it('tells providers, and lets who is nobody yet wait for a code', async () => {
+    const { call, did } = fixture()
+    expect(JSON.parse((await call('GET', '/login')).text)).toEqual({ providers: [{ name: 'corp', flows: ['browser', 'device'] }] })
+    const { status, type, text } = await call('POST', '/login/device', undefined, { provider: 'corp' })
+    expect([status, type]).toEqual([200, 'application/x-ndjson'])
+    const [shown, settled] = text
+      .trim()
+      .split('\n')
+      .map((line): unknown => JSON.parse(line))
+    expect(shown).toMatchObject({ userCode: 'ABCD', address: 'https://login.example/device', addressWithCode: null })
+    expect(settled).toEqual({ token: 'sp_ofMia', id: 't9', identity: 'mia', expiresAt: new Date(1000).toISOString() })
+    expect(did[0]).toEqual(['device', 'corp', '127.0.0.1'])
+    expect((await call('POST', '/login/device', undefined, { provider: 'none' })).status).toBe(404)
+  })
+
+  it('sends a browser and finishes what it began, and nothing else', async () => {
+    const { call } = fixture()
+    const redirectUri = 'http://127.0.0.1:5000/callback'
+    expect((await call('POST', '/login/browser', undefined, { redirectUri })).text).toContain('https://login.example/auth')
+    expect((await call('POST', '/login/browser/finish', undefined, { login: 'sealed', returned: 'code=x' })).text).toContain(
+      'sp_ofMia',
+    )
+    expect((await call('POST', '/login/browser/finish', undefined, { login: 'other', returned: 'code=x' })).status).toBe(403)
+    expect((await call('POST', '/login/browser', undefined, {})).status).toBe(400)
+  })
+
+  it('is not for ever: so many at once from one address', async () => {
+    const { call } = fixture()
+    const statuses = []
+    for (let index = 0; index < 80; index += 1) statuses.push((await call('POST', '/login/device', undefined, {})).status)
+    expect([statuses[0], statuses.at(-1)]).toEqual([200, 429])
+  })
+
+  it('logs out of what was shown', async () => {
+    const { call } = fixture()
+    expect(JSON.parse((await call('DELETE', '/login', 'token-of-ann')).text)).toEqual({ id: 't1', revoked: true })
+    expect((await call('DELETE', '/login', 'admin-token')).status).toBe(403)
+    expect((await call('DELETE', '/login')).status).toBe(401)
+  })
+})
+
 describe('who may call', () => {
   it.each([undefined, 'wrong', 'admin-tokem', 'admin-token2', ''])('answers 401 to %s, as a problem', async (token) => {
     const { call } = fixture()
@@ -31,20 +73,21 @@ describe('who may call', () => {
     expect(JSON.parse(text)).toMatchObject({ status: 401, code: 'unauthenticated' })
   })
 
-  const everyone = ['agent', 'ann', 'dora', 'olga', 'admin'] as const
+  const everyone = ['agent', 'ann', 'dora', 'olga', 'otto', 'admin'] as const
   it.each([
     ['GET', '/whoami', undefined, everyone],
     ['GET', '/targets', undefined, everyone],
-    ['GET', '/status', undefined, ['olga', 'admin']],
-    ['GET', '/definitions', undefined, ['olga', 'admin']],
+    ['GET', '/status', undefined, ['olga', 'otto', 'admin']],
+    ['GET', '/definitions', undefined, ['olga', 'otto', 'admin']],
     ['PUT', '/definitions', { definitions: {} }, ['admin']],
     ['GET', '/tokens', undefined, ['admin']],
     ['DELETE', '/tokens/t1', undefined, ['admin']],
-    ['POST', '/verify', {}, ['olga', 'admin']],
-    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'admin']],
-    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'admin']],
+    ['POST', '/verify', {}, ['olga', 'otto', 'admin']],
+    ['GET', '/sessions/s1', undefined, ['agent', 'ann', 'olga', 'otto', 'admin']],
+    ['GET', '/events?since=2026-01-01T00:00:00Z', undefined, everyone],
+    ['POST', '/sessions/s1/end', {}, ['agent', 'ann', 'otto', 'admin']],
     ['GET', '/reviews/r1', undefined, ['agent', 'ann', 'dora', 'admin']],
-    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'admin']],
+    ['POST', '/policy/explain', { identity: 'ann', target: 'shop', statement: 'select 1' }, ['ann', 'olga', 'otto', 'admin']],
   ] as const)('%s %s is for those it is for', async (method, path, payload, allowed) => {
     const { call } = fixture()
     const may: string[][] = []
@@ -60,10 +103,14 @@ describe('who may call', () => {
     await call('GET', '/sessions?identity=olga', 'token-of-ann')
     await call('GET', '/statements?text=x', 'token-of-agent')
     await call('GET', '/sessions', 'token-of-olga')
+    await call('GET', '/events?identity=olga', 'token-of-ann')
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-ann')).status).toBe(409)
+    expect((await call('GET', '/sessions/s1/evidence', 'token-of-dora')).status).toBe(404)
     expect(did).toEqual([
       ['list', { limit: 100, identity: 'olga', mine: 'ann' }],
       ['search', 'x', { limit: 100, mine: 'agent' }],
       ['list', { limit: 100 }],
+      ['events', { identity: 'olga', mine: 'ann' }],
     ])
   })
 

@@ -8,10 +8,12 @@ import type { ServerOptions } from 'node:https'
 import { Denied, Misconfigured } from '@sallyport/core'
 import fastify from 'fastify'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { asLines, goneSignal, stackOf } from './answer.js'
 import { addSignIn, Authentication } from './authentication.js'
 import { mayReadEverything } from './caller.js'
 import type { Caller } from './caller.js'
 import { isOurHost, isOurOrigin } from './host.js'
+import { addLogin } from './login.js'
 import type { ApiParts } from './ports.js'
 import { problem, problemOf } from './problem.js'
 import type { Problem } from './problem.js'
@@ -101,6 +103,7 @@ export function buildApi(parts: ApiParts, options: ApiOptions = {}): FastifyInst
   addOpenRoutes(app, parts)
   const authentication = new Authentication(parts)
   addSignIn(app, authentication)
+  addLogin(app, parts)
   for (const each of ROUTES) addRoute(app, each, parts, authentication)
   if (parts.site !== undefined) addSite(app, readSite(parts.site))
   return app
@@ -150,7 +153,7 @@ function addRoute(app: FastifyInstance, route: Route, parts: ApiParts, authentic
       const answer = await route.answer(given, { caller, signal }, parts)
       if (!isLines(answer)) return answer
       const still = stillProved(() => authentication.callerOf(request))
-      return reply.type('application/x-ndjson').send(Readable.from(asLines(answer.lines, signal, still, parts)))
+      return reply.type('application/x-ndjson').send(Readable.from(asLines(answer.lines, signal, parts, still)))
     },
   })
 }
@@ -162,12 +165,6 @@ function permit(route: Route, caller: Caller): void {
   throw new Denied('not-allowed', `${caller.name} may not do this; it takes ${needed}`)
 }
 
-function goneSignal(reply: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
-  return gone.signal
-}
-
 /** Asks again who calls, but not more often than needed; throws Denied once they are nobody. */
 function stillProved(prove: () => Promise<unknown>): () => Promise<void> {
   let provedAt = performance.now()
@@ -175,26 +172,6 @@ function stillProved(prove: () => Promise<unknown>): () => Promise<void> {
     if (performance.now() - provedAt < PROVED_FOR_MS) return
     await prove()
     provedAt = performance.now()
-  }
-}
-
-/** The status has been sent when a line fails: the failure is a last line of its own, which no good line looks like. */
-async function* asLines(
-  values: AsyncIterable<unknown>,
-  signal: AbortSignal,
-  still: () => Promise<void>,
-  parts: ApiParts,
-): AsyncGenerator<string> {
-  try {
-    for await (const value of values) {
-      await still()
-      yield `${JSON.stringify(value)}\n`
-    }
-  } catch (error) {
-    if (signal.aborted) return
-    const known = problemOf(error)
-    if (known === undefined) parts.log('error', 'an answer broke off', { stack: stackOf(error) })
-    yield `${JSON.stringify({ problem: known ?? problem(500, 'internal', 'the answer broke off; see the log of the gateway') })}\n`
   }
 }
 
@@ -215,8 +192,4 @@ function fastifyProblem(error: unknown): Problem | undefined {
 function refuse(reply: FastifyReply, what: Problem): FastifyReply {
   if (what.status === 401) void reply.header('www-authenticate', 'Bearer')
   return reply.status(what.status).type('application/problem+json').send(JSON.stringify(what))
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }

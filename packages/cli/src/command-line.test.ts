@@ -16,6 +16,7 @@ async function sallyport(...args: readonly string[]) {
     isTty: false,
     out: (text) => void (printed.out += text.endsWith('\n') ? text : `${text}\n`),
     err: (text) => void (printed.err += text.endsWith('\n') ? text : `${text}\n`),
+    drained: async () => {},
   })
   return { code, ...printed }
 }
@@ -79,7 +80,8 @@ describe('what does not work exits 1 with one line', () => {
   it('a token that would travel in clear', async () => {
     const printed: string[] = []
     const env = { SALLYPORT_URL: 'http://gateway.example:7080', SALLYPORT_TOKEN: 'sp_secret' }
-    const code = await run(['whoami'], { env, isTty: false, out: (text) => printed.push(text), err: (text) => printed.push(text) })
+    const said = (text: string): void => void printed.push(text)
+    const code = await run(['whoami'], { env, isTty: false, out: said, err: said, drained: async () => {} })
     expect(code).toBe(1)
     expect(printed).toEqual(['sallyport: http://gateway.example:7080 would carry the token in clear; use https'])
   })

@@ -3,6 +3,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
 import { spanMs, timeBefore } from './duration.js'
+import type { VerifyOptions } from './commands/verify.js'
+import type { ExportOptions } from './commands/export.js'
 import type { BacktestOptions } from './commands/policy-backtest.js'
 import type { Terminal } from './output/terminal.js'
 import { VERSION } from './version.js'
@@ -17,7 +19,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     terminal.err(`sallyport: ${messageOf(error, terminal)}`)
-    return 1
+    return isKnownError(error) && error.code === 'misused' ? 2 : 1
   }
 }
 
@@ -42,9 +44,11 @@ function buildProgram(terminal: Terminal, done: Done): Command {
     .exitOverride()
   addGatewayCommands(program, terminal, done)
   addDefinitionCommands(program, terminal, done)
+  addLoginCommands(program, terminal)
   addAccessCommands(program, terminal, done)
   addReviewCommands(program, terminal)
   addRecordCommands(program, terminal, done)
+  addExport(program, terminal)
   addPolicyCommands(program, terminal, done)
   return program
 }
@@ -93,6 +97,18 @@ function addDefinitionCommands(program: Command, terminal: Terminal, done: Done)
     )
   command(program, 'export-config', 'the targets, identities, grants and rules of the running gateway, as YAML').action(
     async (options: { json?: true }) => (await import('./commands/apply.js')).exportCommand(options, terminal),
+  )
+}
+
+function addLoginCommands(program: Command, terminal: Terminal): void {
+  command(program, 'login', 'log in at the gateway’s identity provider; keeps a short-lived token for the other commands')
+    .option('--provider <name>', 'at which, where the gateway knows several')
+    .option('--device', 'show an address and a code for a browser elsewhere, and open none here')
+    .action(async (options: { provider?: string; device?: true; json?: true }) =>
+      (await import('./commands/login.js')).loginCommand(options, terminal),
+    )
+  command(program, 'logout', 'forget the token of `login`, and revoke it').action(async (options: { json?: true }) =>
+    (await import('./commands/login.js')).logoutCommand(options, terminal),
   )
 }
 
@@ -190,9 +206,27 @@ function addRecordCommands(program: Command, terminal: Terminal, done: Done): vo
     )
   command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
     .option('--all', 'every session (as without SESSION)')
-    .action(async (session: string | undefined, options: { all?: true; json?: true }) =>
+    .option('--file <file>', 'a file of `export --format evidence`, without any gateway')
+    .option('--key <file...>', 'with --file: count only signatures by this node (its keys/node.pub)')
+    .action(async (session: string | undefined, options: VerifyOptions) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )
+}
+
+function addExport(program: Command, terminal: Terminal): void {
+  program
+    .command('export')
+    .description('what was recorded, as lines on stdout, oldest first')
+    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf', 'evidence']).default('jsonl'))
+    .option('--session <id...>', 'with --format evidence: these sessions; absent: all that have ended')
+    .option('--json', 'print JSON: the lines always are')
+    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
+    .option('--until <when>', 'until so long ago or a date', since)
+    .option('--identity <name>', 'of this identity')
+    .option('--target <name>', 'on this target')
+    .addOption(new Option('--after <cursor>', 'go on after a cursor that an earlier export gave').conflicts('cursor'))
+    .option('--cursor <file>', 'go on after the cursor in this file, where it is there, and keep the new one in it')
+    .action(async (options: ExportOptions) => (await import('./commands/export.js')).exportRecordCommand(options, terminal))
 }
 
 export interface Narrowed {

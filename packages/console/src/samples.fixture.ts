@@ -2,7 +2,15 @@
 
 import type { Me, Review } from './shapes.js'
 
-export const dora: Me = { name: 'dora', kind: 'person', groups: ['dba'], onBehalfOf: null, operator: false, expiresAt: null }
+export const dora: Me = {
+  name: 'dora',
+  kind: 'person',
+  groups: ['dba'],
+  onBehalfOf: null,
+  operator: false,
+  mayEndSessions: false,
+  expiresAt: null,
+}
 
 export const asked: Review = {
   id: 'r1',

@@ -6,6 +6,8 @@ export interface Me {
   readonly groups: readonly string[]
   readonly onBehalfOf: string | null
   readonly operator: boolean
+  /** May end anybody's session, not only their own. */
+  readonly mayEndSessions: boolean
   readonly expiresAt: string | null
 }
 

@@ -4,7 +4,7 @@ import type { ClientFacts, Identity, Login, ScramChallenge } from './identity.js
 import type { Frame, Line, Outcome, Side } from './frame.js'
 import type { Mask, Ruling, Verdict } from './ruling.js'
 import type { Effect, Statement, StatementKind } from './statement.js'
-import type { Credential, Target, Upstream } from './target.js'
+import type { Credential, Endpoint, Target, Upstream } from './target.js'
 import type { SecureContext } from 'node:tls'
 import type { Duplex } from 'node:stream'
 
@@ -43,8 +43,8 @@ export interface Reach {
   readonly target: Target
   /** Aborted when the session must end: revoked, ended by an operator, recorder failed, shutting down. `reason` is a Denied or RecordingFailed. */
   readonly signal: AbortSignal
-  /** Connects to the target with its stored credential. Throws Unreachable. */
-  dial(): Promise<Upstream>
+  /** Connects to the target with its stored credential; `to`: where the target stands for many hosts, which of them. Throws Unreachable. */
+  dial(to?: Endpoint): Promise<Upstream>
 }
 
 /** One identity on one target through one connection. */

@@ -30,6 +30,8 @@ export interface Target {
 
 /** What only targets of protocol http have. */
 export interface HttpSettings {
+  /** `auto`: where TLS agrees on it. `always` means it in clear, too. */
+  readonly http2: 'auto' | 'always' | 'never'
   /** Operations of its OpenAPI file. */
   readonly operations: readonly { readonly method: string; readonly path: string; readonly id: string }[]
   /** Bytes of each body that are read before the request goes on, so that rules can see into it. */
@@ -67,6 +69,11 @@ export type Credential =
       readonly region: string
       readonly service: string
     }
+
+export interface Endpoint {
+  readonly host: string
+  readonly port: number
+}
 
 /** A connection to the target, before its protocol's own login. */
 export interface Upstream {

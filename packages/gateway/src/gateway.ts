@@ -22,7 +22,8 @@ import type {
   Target,
 } from '@sallyport/core'
 import { detectProtocol } from './detect.js'
-import { LiveSession, microseconds, splitAddress } from './session.js'
+import { splitAddress } from './dialing.js'
+import { LiveSession, microseconds } from './session.js'
 import type { Reviews } from './session.js'
 
 export interface Proved {

@@ -2,5 +2,6 @@
 
 export * from './certificates.js'
 export * from './gateway.js'
-export { LiveSession, splitAddress } from './session.js'
+export { splitAddress } from './dialing.js'
+export { LiveSession } from './session.js'
 export type { Reviews, SessionParts, Settlement } from './session.js'

@@ -1,7 +1,5 @@
 // One identity on one target through one connection: the order of judging, recording and asking is written here, once.
 
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { Denied, RecordingFailed, Unreachable } from '@sallyport/core'
 import type {
   Allowed,
@@ -9,6 +7,7 @@ import type {
   ClientFacts,
   Credential,
   Denial,
+  Endpoint,
   Frame,
   Identity,
   Judge,
@@ -27,9 +26,7 @@ import type {
   Upstream,
   Verdict,
 } from '@sallyport/core'
-
-/** How long a target may take to accept a TCP connection. */
-const dialMs = 10_000
+import { dialTcp, endpointOf, leadsHome } from './dialing.js'
 
 export type Settlement =
   | { readonly kind: 'approved'; readonly reviewers: readonly string[] }
@@ -113,11 +110,18 @@ export class LiveSession implements Session {
     this.#ending.abort(error)
   }
 
-  async dial(): Promise<Upstream> {
+  async dial(to?: Endpoint): Promise<Upstream> {
     const { target } = this.#parts
     const credential = await this.#parts.credential()
-    const { host, port } = endpointOf(target.address)
+    const { host, port } = endpointOf(target.address, to)
     const stream = await dialTcp(host, port, target.name, this.signal)
+    if (to !== undefined && leadsHome(host, stream.remoteAddress ?? '')) {
+      stream.destroy()
+      throw new Unreachable(
+        'target-unreachable',
+        `${host} leads to the gateway's own machine or link; no tunnel goes there by a name`,
+      )
+    }
     return { stream, host, port, database: target.database, credential }
   }
 
@@ -268,36 +272,4 @@ function sameMasks(one: Allowed, two: Allowed): boolean {
   const listed = (allowed: Allowed): string =>
     allowed.kind === 'mask' ? JSON.stringify(allowed.masks.map((mask: Mask) => [mask.column, mask.with])) : '[]'
   return listed(one) === listed(two)
-}
-
-/** Where an address leads: `host:port`, `[v6]:port`, or a URL. */
-function endpointOf(address: string): { host: string; port: number } {
-  if (!/^https?:\/\//.test(address)) return splitAddress(address)
-  const { hostname, port, protocol } = new URL(address)
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port) }
-}
-
-/** `host:port` or `[v6]:port`. */
-export function splitAddress(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':')
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) }
-}
-
-function dialTcp(host: string, port: number, target: string, signal: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true, keepAlive: true, signal })
-    const give = (cause: unknown): void => {
-      clearTimeout(late)
-      socket.on('error', () => {})
-      socket.destroy()
-      reject(new Unreachable('target-unreachable', `target ${target} cannot be reached`, { cause }))
-    }
-    const late = setTimeout(() => give(new Error('timed out')), dialMs)
-    socket.once('error', give)
-    socket.once('connect', () => {
-      clearTimeout(late)
-      socket.off('error', give)
-      resolve(socket)
-    })
-  })
 }

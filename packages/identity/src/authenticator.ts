@@ -10,9 +10,10 @@ import { isLive, lookupOf } from './tokens.js'
 import { scramIterations, scramSalt } from './verifiers.js'
 import type { Identity, Proof, ScramChallenge } from '@sallyport/core'
 import type { KnownIdentity } from './claims.js'
+import type { Fetch } from './fetch.js'
 import type { CheckedJwt } from './jwt.js'
-import type { Fetch, OidcProvider } from './provider.js'
-import type { TokenRecord, TokenTable } from './tokens.js'
+import type { OidcProvider } from './provider.js'
+import type { ProviderLogin, TokenRecord, TokenTable } from './tokens.js'
 
 export interface LoginProof {
   /** The identity's name as the client wrote it; '' where the proof alone tells. */
@@ -68,13 +69,18 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
   const clients = createFailureLimiter(perClient, now)
   const known = (name: string): KnownIdentity | undefined => identities().find((identity) => identity.name === name)
 
+  const provedBy = (record: TokenRecord): Proved => ({
+    identity: record.login === null ? configuredOf(record, known) : loggedInOf(record, record.login, known, parts.providers),
+    token: { id: record.id, expiresAt: record.expiresAt },
+  })
+
   const identify = async (login: LoginProof): Promise<Proved> => {
     const { user, proof } = login
-    if (proof.kind === 'challenge') return provedBy(await tokenAnswering(proof.answers, user, tokens, now()), known)
+    if (proof.kind === 'challenge') return provedBy(await tokenAnswering(proof.answers, user, tokens, now()))
     if (proof.kind === 'publicKey') return provedByKey(proof.key, user, identities())
     if (proof.kind === 'certificate') throw new Refusal('certificates are of no configured authority')
     const token = proof.token.reveal()
-    if (!looksLikeJwt(token)) return provedBy(await tokenInClear(token, user, tokens, now()), known)
+    if (!looksLikeJwt(token)) return provedBy(await tokenInClear(token, user, tokens, now()))
     if (!login.tls && !login.loopback) throw new Refusal('a JWT came over a connection without TLS')
     return provedByJwt(await checkJwt(token), user, known)
   }
@@ -130,12 +136,25 @@ async function tokenAnswering(
   return record
 }
 
-function provedBy(record: TokenRecord, known: (name: string) => KnownIdentity | undefined): Proved {
+function configuredOf(record: TokenRecord, known: (name: string) => KnownIdentity | undefined): Identity {
   const identity = known(record.identity)
   if (identity === undefined) throw new Refusal(`token ${record.id} is of ${record.identity}, who is no longer configured`)
   const { name, kind, groups } = identity
-  const onBehalfOf = record.onBehalfOf === null ? {} : { onBehalfOf: record.onBehalfOf }
-  return { identity: { id: name, name, kind, groups, ...onBehalfOf }, token: { id: record.id, expiresAt: record.expiresAt } }
+  return { id: name, name, kind, groups, ...(record.onBehalfOf === null ? {} : { onBehalfOf: record.onBehalfOf }) }
+}
+
+/** A person of a provider, as they were when they logged in. */
+function loggedInOf(
+  record: TokenRecord,
+  login: ProviderLogin,
+  known: (name: string) => KnownIdentity | undefined,
+  providers: readonly OidcProvider[],
+): Identity {
+  if (!providers.some(({ name }) => name === login.provider))
+    throw new Refusal(`token ${record.id} is of a login at ${login.provider}, which is no longer configured`)
+  if (known(record.identity) !== undefined)
+    throw new Refusal(`token ${record.id} is of ${record.identity}, whose name is an identity of the configuration now`)
+  return { id: login.id, name: record.identity, kind: 'person', groups: login.groups }
 }
 
 function provedByJwt(jwt: CheckedJwt, user: string, known: (name: string) => KnownIdentity | undefined): Proved {

@@ -6,7 +6,8 @@ import { decodeJwt } from 'jose'
 import type { JWTPayload } from 'jose'
 import { openProvider } from './provider.js'
 import { Refusal } from './refusal.js'
-import type { Fetch, OidcProvider } from './provider.js'
+import type { Fetch } from './fetch.js'
+import type { OidcProvider } from './provider.js'
 
 export interface CheckedJwt {
   readonly claims: JWTPayload

@@ -1,8 +1,10 @@
 // An OpenID Connect provider: where its keys are, and whether a JWT is one of its own. Everything fetched is bounded in time and size.
 
 import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose'
+import { fetchBounded, timeoutMs } from './fetch.js'
 import { Refusal } from './refusal.js'
 import type { JWTPayload, JWTVerifyGetKey } from 'jose'
+import type { Fetch } from './fetch.js'
 
 export interface OidcProvider {
   readonly name: string
@@ -17,8 +19,6 @@ export interface OidcProvider {
   readonly usernameClaim?: string | undefined
 }
 
-export type Fetch = (url: string, options: RequestInit) => Promise<Response>
-
 /** Answers with the claims of a JWT that the provider made for us and that is valid now; throws otherwise. */
 export type JwtCheck = (token: string) => Promise<JWTPayload>
 
@@ -27,8 +27,6 @@ const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 /** RFC 9068, section 2.1, and what ID tokens carry; other kinds of JWT (logout tokens) must not pass for a login. */
 const types = [undefined, 'jwt', 'at+jwt', 'application/at+jwt']
 
-const timeoutMs = 5_000
-const maxResponseBytes = 512 * 1024
 /** Between two fetches that a token with an unknown key id can cause, and after a failed one. */
 const cooldownMs = 30_000
 const keysMaxAgeMs = 10 * 60_000
@@ -83,37 +81,18 @@ async function discover(provider: OidcProvider, get: Fetch): Promise<URL> {
   return new URL(document.jwks_uri)
 }
 
-/** No redirects, no clear HTTP off this machine, no more than so many bytes, and a pause after a failure. */
+/** A pause after a failure, and nothing but what was asked for. */
 function boundedFetch(provider: OidcProvider, fetch: Fetch, now: () => number): Fetch {
   let failedAt = Number.NEGATIVE_INFINITY
   return async (url, options) => {
     if (now() - failedAt < cooldownMs) throw new Error(`${provider.name} could not be reached a moment ago`)
     try {
-      const { protocol, hostname } = new URL(url)
-      const local = ['localhost', '127.0.0.1', '[::1]'].includes(hostname)
-      if (protocol !== 'https:' && !(protocol === 'http:' && local)) throw new Error(`${url} is not https`)
-      const response = await fetch(url, { ...options, redirect: 'error' })
+      const response = await fetchBounded(fetch, url, options)
       if (response.status !== 200) throw new Error(`${url} answered ${response.status}`)
-      return new Response(await boundedBody(response, url), { status: 200, headers: { 'content-type': 'application/json' } })
+      return new Response(await response.arrayBuffer(), { status: 200, headers: { 'content-type': 'application/json' } })
     } catch (error) {
       failedAt = now()
       throw error
     }
-  }
-}
-
-async function boundedBody(response: Response, url: string): Promise<Uint8Array<ArrayBuffer>> {
-  const chunks: Uint8Array[] = []
-  let length = 0
-  const reader = response.body?.getReader()
-  for (;;) {
-    const read = await reader?.read()
-    if (read === undefined || read.done) return new Uint8Array(Buffer.concat(chunks))
-    length += read.value.byteLength
-    if (length > maxResponseBytes) {
-      await reader?.cancel()
-      throw new Error(`${url} sent more than ${maxResponseBytes} bytes`)
-    }
-    chunks.push(read.value)
   }
 }

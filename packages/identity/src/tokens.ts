@@ -5,6 +5,15 @@ import { Misconfigured, secret } from '@sallyport/core'
 import { tokenVerifiers } from './verifiers.js'
 import type { Secret, TokenVerifiers } from '@sallyport/core'
 
+/** A person as a provider described them when they logged in: who the token of that login is of. */
+export interface ProviderLogin {
+  /** The provider's name. */
+  readonly provider: string
+  /** The identity's id: the provider and the subject there. */
+  readonly id: string
+  readonly groups: readonly string[]
+}
+
 export interface TokenRecord {
   readonly id: string
   /** The identity's name. */
@@ -17,6 +26,8 @@ export interface TokenRecord {
   readonly expiresAt: Date
   readonly revokedAt: Date | null
   readonly createdBy: string
+  /** Absent: of an identity of the configuration. */
+  readonly login: ProviderLogin | null
 }
 
 export interface TokenTable {
@@ -25,6 +36,7 @@ export interface TokenTable {
   /** Those neither expired nor revoked. */
   byIdentity(name: string): Promise<readonly TokenRecord[]>
   byLookup(lookup: string): Promise<TokenRecord | undefined>
+  byId(id: string): Promise<TokenRecord | undefined>
   revoke(id: string, at: Date): Promise<boolean>
 }
 
@@ -33,6 +45,7 @@ export interface TokenOrder {
   readonly onBehalfOf: string | null
   readonly ttlMs: number
   readonly createdBy: string
+  readonly login?: ProviderLogin
   /** `scramSalt` of the installation and the identity. */
   readonly salt: Uint8Array
   /** Milliseconds since the Unix epoch. */
@@ -63,6 +76,7 @@ export function createToken(order: TokenOrder): { readonly token: Secret; readon
     expiresAt: new Date(order.now + order.ttlMs),
     revokedAt: null,
     createdBy: order.createdBy,
+    login: order.login ?? null,
   }
   return { token: secret(token), record }
 }

@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Misconfigured } from '@sallyport/core'
-import { keyIdOf } from './checkpoint.js'
+import { keyIdOf, readPublicKey } from './checkpoint.js'
 
 export interface NodeKey {
   readonly id: string
@@ -68,6 +68,25 @@ export function readHead(home: string): ChainHead | undefined {
     // Told below: half a file is as bad as none.
   }
   throw new Misconfigured('chain-head', `${path} cannot be read; move it away to verify without it`)
+}
+
+/** Public keys that somebody was given, by key id. Throws Misconfigured for a file that is none. */
+export function pinsFrom(files: readonly string[]): ReadonlyMap<string, string> {
+  return new Map(
+    files.map((file) => {
+      try {
+        const pem = readFileSync(file, 'utf8')
+        const key = readPublicKey(pem)
+        if (key !== undefined) return [keyIdOf(key), pem]
+      } catch (cause) {
+        throw new Misconfigured('key-unreadable', `${file} cannot be read`, { cause })
+      }
+      throw new Misconfigured(
+        'no-key',
+        `${file} is no public key of a node; it is the file keys/node.pub in the home of the gateway`,
+      )
+    }),
+  )
 }
 
 /** What a verifier on this node holds against the database: its own public key and the head of its chain. */

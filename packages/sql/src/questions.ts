@@ -20,13 +20,13 @@ export type AnswerOf<Understood> =
 export type Question = QuestionIn<SqlContext>
 export type Answer = AnswerOf<Understanding>
 
-export type ToWorker<Question, Catalog> =
+export type ToWorker<Asked, Catalog> =
   | { readonly kind: 'catalog'; readonly id: string; readonly catalog: Catalog }
   | { readonly kind: 'forget'; readonly id: string }
-  | { readonly kind: 'question'; readonly question: Question }
+  | { readonly kind: 'question'; readonly question: Asked }
 
 /** `hurt`: this worker is not to be asked again. */
-export type FromWorker<Answer> =
+export type FromWorker<Answered> =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'answer'; readonly answer: Answered }
   | { readonly kind: 'hurt'; readonly reason: string }

@@ -89,4 +89,5 @@ export const migrations: readonly Migration[] = [
   { number: 1, name: 'tokens, reviews, definitions', sql: control },
   { number: 2, name: 'the record', sql: record },
   { number: 3, name: 'the record in order', sql: inOrder },
+  { number: 4, name: 'tokens of logins at identity providers', sql: 'alter table sallyport.tokens add column login jsonb' },
 ]

@@ -4,6 +4,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import type { Generated, ColumnType } from 'kysely'
 import type { Pool } from 'pg'
 import type { Effect, Mask, ReviewAsk, TokenVerifiers } from '@sallyport/core'
+import type { TokenLogin } from './tokens.js'
 
 /** Read as the value, written as JSON text that `storableJson` made. */
 type Json<T> = ColumnType<T, string, string>
@@ -18,6 +19,7 @@ interface Tokens {
   expires_at: Date
   revoked_at: Date | null
   created_by: string
+  login: ColumnType<TokenLogin | null, string | null, string | null>
 }
 
 interface Reviews {

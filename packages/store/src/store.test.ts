@@ -51,6 +51,7 @@ function token(id: string, change: Partial<TokenRecord> = {}): TokenRecord {
     expiresAt: new Date(Date.now() + 3_600_000),
     revokedAt: null,
     createdBy: 'admin',
+    login: null,
     ...change,
   }
 }
@@ -86,11 +87,15 @@ describe('tokens', () => {
     expect(await other.tokens.byIdentity('agent')).toEqual([live])
     expect(await other.tokens.byLookup('lookup t1')).toEqual(live)
     expect(await other.tokens.byLookup('nothing')).toBeUndefined()
+    const loggedIn = token('t3', { identity: 'mia', login: { provider: 'corp', id: 'corp:1', groups: [odd] } })
+    await store.tokens.insert(loggedIn)
+    expect(await other.tokens.byId('t3')).toEqual(loggedIn)
+    expect(await other.tokens.byId('nothing')).toBeUndefined()
     const at = new Date()
     expect([await other.tokens.revoke('t1', at), await other.tokens.revoke('t1', at)]).toEqual([true, false])
     expect(await store.tokens.byIdentity('agent')).toEqual([])
     expect((await store.tokens.byLookup('lookup t1'))?.revokedAt).toEqual(at)
-    expect((await store.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2'])
+    expect((await store.tokens.list()).map(({ id }) => id).sort()).toEqual(['t1', 't2', 't3'])
   })
 })
 

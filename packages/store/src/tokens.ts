@@ -3,7 +3,7 @@
 import type { Selectable } from 'kysely'
 import type { TokenVerifiers } from '@sallyport/core'
 import type { Database, Tables } from './schema.js'
-import { storable, storableJson, storableOrNull, stored, storedOrNull } from './text.js'
+import { storable, storableJson, storableOrNull, stored, storedJson, storedOrNull } from './text.js'
 
 export interface TokenRecord {
   readonly id: string
@@ -16,6 +16,14 @@ export interface TokenRecord {
   readonly expiresAt: Date
   readonly revokedAt: Date | null
   readonly createdBy: string
+  /** The person as an identity provider described them at their login; null for a token of a configured identity. */
+  readonly login: TokenLogin | null
+}
+
+export interface TokenLogin {
+  readonly provider: string
+  readonly id: string
+  readonly groups: readonly string[]
 }
 
 export interface TokenTable {
@@ -26,6 +34,7 @@ export interface TokenTable {
   byIdentity(name: string): Promise<TokenRecord[]>
   /** Also a revoked or expired one: what that means is for the caller to say. */
   byLookup(lookup: string): Promise<TokenRecord | undefined>
+  byId(id: string): Promise<TokenRecord | undefined>
   /** Whether it was live until now. */
   revoke(id: string, at: Date): Promise<boolean>
 }
@@ -45,6 +54,7 @@ function recordOf(row: Selectable<Tables['sallyport.tokens']>): TokenRecord {
     expiresAt: row.expires_at,
     revokedAt: row.revoked_at,
     createdBy: stored(row.created_by),
+    login: row.login === null ? null : storedJson(row.login),
   }
 }
 
@@ -64,6 +74,7 @@ export function tokenTable(database: Database): TokenTable {
           expires_at: record.expiresAt,
           revoked_at: record.revokedAt,
           created_by: storable(record.createdBy),
+          login: record.login === null ? null : storableJson(record.login),
         })
         .execute()
     },
@@ -82,6 +93,10 @@ export function tokenTable(database: Database): TokenTable {
     },
     async byLookup(lookup) {
       const row = await tokens.where('lookup', '=', lookup).executeTakeFirst()
+      return row === undefined ? undefined : recordOf(row)
+    },
+    async byId(id) {
+      const row = await tokens.where('id', '=', storable(id)).executeTakeFirst()
       return row === undefined ? undefined : recordOf(row)
     },
     async revoke(id, at) {

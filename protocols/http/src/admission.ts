@@ -5,7 +5,7 @@ import { holdsToken } from './headers.js'
 import { allOf } from './message.js'
 import type { Fields, Request } from './message.js'
 import { badRequest, Refused, unauthenticated } from './refusal.js'
-import { routeOf, shownBy } from './routing.js'
+import { routeOf, shownBy, standsForMany } from './routing.js'
 import type { Route, Shown } from './routing.js'
 import type { Place } from './sessions.js'
 
@@ -33,6 +33,8 @@ export async function admitted(
     throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
   const place = await shared.sessions.enter(shown, route.target, connection.facts, connection.gate)
   connection.joined(place.session)
+  if (standsForMany(place.session.target))
+    throw badRequest('only-tunnels', 'this target stands for many hosts; name one with CONNECT, as a proxy is asked', 404)
   return { route, shown, place }
 }
 

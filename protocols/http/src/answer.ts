@@ -8,7 +8,7 @@ import { maskBody, Masker, Unmaskable } from '@sallyport/masking'
 import type { Dispatcher } from 'undici'
 import type { Exchange } from './exchange.js'
 import { refuseIn } from './grpc.js'
-import { forClient, without } from './headers.js'
+import { forClient, mayNotPass, without } from './headers.js'
 import { field, mediaType } from './message.js'
 import { watchModel } from './models.js'
 import type { ExchangeRecord } from './record.js'
@@ -213,7 +213,7 @@ export class Answering implements Dispatcher.DispatchHandler {
     if (this.#over) return
     try {
       if (this.#stage !== undefined) this.#wait(this.#sink.write(this.#stage.end()))
-      const kept = this.#stage === undefined ? Object.entries(trailers).map(([name, value]) => [name, String(value)] as const) : []
+      const kept = this.#stage === undefined ? this.#trailers(trailers) : []
       const ended = this.#sink.end(Object.fromEntries(kept))
       if (ended instanceof Promise)
         void ended.then(
@@ -224,6 +224,14 @@ export class Answering implements Dispatcher.DispatchHandler {
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  #trailers(trailers: Readonly<Record<string, string | string[] | undefined>>): readonly (readonly [string, string])[] {
+    const kept = Object.entries(trailers).flatMap(([name, value]) =>
+      mayNotPass(name) || value === undefined ? [] : [[name, text(value) ?? ''] as const],
+    )
+    if (kept.length > 0) this.#parts.record.trailers('response trailers', kept)
+    return kept
   }
 
   #wait(settled: Settled<void>): void {

@@ -46,6 +46,7 @@ export async function decide(exchange: Deciding, understood: Understood, body: B
       else queueMicrotask(() => held !== undefined && Object.assign(held, { review, address }))
     },
     ...(refusal === undefined ? {} : { refusal }),
+    ...(understood.needsRule === undefined ? {} : { needsRule: understood.needsRule }),
   })
   if (!(settled instanceof Promise)) return { statement: statement.id, ruling: settled }
   if (binding === undefined) return { statement: statement.id, ruling: unheld(await settled) }
@@ -91,6 +92,7 @@ function bindingOf(method: string, route: Route, fields: Fields, body: Body): st
 }
 
 export function traced(masks: readonly Mask[], understood: Understood): Settled<Traced> {
+  if (understood.kind === 'tunnel') return { kind: 'untraceable', reason: 'what goes through a tunnel is not seen' }
   const byField = masks.some((mask) => !mask.column.startsWith('@'))
   const { renames } = understood.facts
   return byField && renames !== undefined

@@ -17,6 +17,8 @@ import { drain, passedOn, readAhead } from './request-body.js'
 import type { Body } from './request-body.js'
 import type { Shown } from './routing.js'
 import type { Place } from './sessions.js'
+import { announcesTrailers, trailersOf } from './trailers.js'
+import type { Trailers } from './trailers.js'
 import { understand } from './understand.js'
 import type { Understood } from './understand.js'
 
@@ -137,24 +139,25 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
   if (exchange.gone.aborted) return answering.abandoned()
-  if (isGrpc(fields)) {
-    void place.http2.send(
-      { method, path, headers, body: passedOn(request, whole === undefined ? body : { ...body, early: [whole] }, session, record) },
-      answering,
-    )
-    return await answering.done
+  const trailers = (): Trailers => {
+    const found = trailersOf(request, session.target, shown)
+    if (found.length > 0) record.trailers('request trailers', found)
+    return found
   }
-  place.pool.dispatch(
+  const expectsTrailers = announcesTrailers(fields) || (whole !== undefined && request.rawTrailers.length > 0)
+  place.upstream.send(
     {
-      method: method as 'GET',
+      method,
       path,
       headers,
-      body: streamed ? passedOn(request, body, session, record) : (whole ?? null),
-      // A caller's request is sent once: whether it may be repeated is the caller's to say.
-      idempotent: false,
-      blocking: false,
-    } as Parameters<typeof place.pool.dispatch>[0],
+      body: streamed ? passedOn(request, body, session, record) : whole,
+      grpc: isGrpc(fields),
+      trailers,
+      expectsTrailers,
+    },
     answering,
   )
   await answering.done
+  // An answer may come before the end of its request.
+  if (!request.readableEnded) drain(request)
 }

@@ -35,6 +35,11 @@ const saidAnew = new Set([
   'x-real-ip',
 ])
 
+/** Fields that are each connection's own, or ours to say. */
+export function mayNotPass(name: string): boolean {
+  return hopByHop.has(name) || saidAnew.has(name)
+}
+
 export interface Caller {
   readonly shown: Shown
   /** Without the port. */

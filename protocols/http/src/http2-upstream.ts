@@ -1,148 +1,145 @@
-// HTTP/2 to a target, for gRPC: one connection for each session, opened at its first use and again where it broke. Its answers go the same
-// way as those of HTTP/1.1.
+// HTTP/2 to a target: a few connections for each session, opened as its requests need them. Its answers go the same way as those of HTTP/1.1.
 
-import { connect, constants } from 'node:http2'
-import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
+import { connect } from 'node:http2'
+import type { ClientHttp2Session } from 'node:http2'
+import type { Socket } from 'node:net'
 import { Unreachable } from '@sallyport/core'
 import type { Session } from '@sallyport/core'
-import type { Dispatcher } from 'undici'
 import type { Answering } from './answer.js'
 import type { StoredCredential } from './credential.js'
-import { maxHeaderBytes } from './limits.js'
-import { connectTo } from './upstream.js'
+import { Http2Exchange } from './http2-exchange.js'
+import { maxHeaderBytes, maxHttp2Connections, usualStreams } from './limits.js'
+import { connectTo } from './connecting.js'
+import type { Sending } from './sending.js'
 
-export interface Http2Request {
-  readonly method: string
-  readonly path: string
-  /** Names and values in turn. */
-  readonly headers: readonly string[]
-  readonly body: AsyncIterable<Buffer>
+/** A quiet connection; below the 75 s after which nginx closes it. */
+const idleMs = 60_000
+/** RFC 9113, section 3.4: they are the first frame. */
+const settingsWithinMs = 10_000
+/** For what an answer may send ahead of its reader: Node's 64 kB hold a fast target up. */
+const windowBytes = 1024 * 1024
+
+interface Load {
+  streams: number
+}
+
+interface Place {
+  readonly connection: ClientHttp2Session
+  readonly load: Load
 }
 
 export class Http2Upstream {
   readonly #session: Session
   readonly #stored: StoredCredential
-  #connection: Promise<ClientHttp2Session> | undefined
+  readonly #notSpoken: () => void
+  readonly #open = new Map<ClientHttp2Session, Load>()
+  #opening: Promise<ClientHttp2Session> | undefined
+  #closed = false
 
-  constructor(session: Session, stored: StoredCredential) {
+  /** `notSpoken`: told when the target turned out not to speak it. */
+  constructor(session: Session, stored: StoredCredential, notSpoken: () => void) {
     this.#session = session
     this.#stored = stored
+    this.#notSpoken = notSpoken
   }
 
   close(): void {
-    void this.#connection?.then((connection) => connection.destroy()).catch(() => {})
+    this.#closed = true
+    for (const connection of this.#open.keys()) connection.destroy()
   }
 
   /** Told to `answering`, also where it fails. */
-  async send(request: Http2Request, answering: Answering): Promise<void> {
-    try {
-      const connection = await this.#connected()
-      const stream = connection.request(this.#fields(request), { endStream: false })
-      listen(stream, answering)
-      for await (const chunk of request.body) {
-        if (stream.destroyed || stream.writableEnded) break
-        if (!stream.write(chunk)) await drained(stream)
+  send(sending: Sending, answering: Answering): void {
+    this.#send(sending, answering, true).catch((error: unknown) => answering.failed(error))
+  }
+
+  /** A connection on which HTTP/2 was agreed already. */
+  async adopt(socket: Socket): Promise<ClientHttp2Session> {
+    const connection = connect(new URL(this.#session.target.address).origin, {
+      createConnection: () => socket,
+      settings: { enablePush: false, maxHeaderListSize: maxHeaderBytes, initialWindowSize: windowBytes },
+    })
+    // Each stream hears of it too.
+    connection.on('error', () => {})
+    connection.once('connect', () => connection.setLocalWindowSize(windowBytes))
+    connection.once('close', () => this.#open.delete(connection))
+    connection.setTimeout(idleMs, () => {
+      if (this.#open.get(connection)?.streams === 0) connection.close()
+    })
+    if (this.#closed) connection.destroy()
+    // How much it may be asked at once is the first thing it says; what is over that it would refuse.
+    await settingsOf(connection, this.#session.target.name)
+    this.#open.set(connection, { streams: 0 })
+    return connection
+  }
+
+  /** `mayRepeat`: a request that the target refused unread is sent once more (RFC 9113, section 8.7). */
+  async #send(sending: Sending, answering: Answering, mayRepeat: boolean): Promise<void> {
+    const { connection, load } = await this.#taken()
+    const exchange = new Http2Exchange(connection, this.#session.target.address, sending, answering)
+    const outcome = await exchange.done.finally(() => (load.streams -= 1))
+    if (outcome === 'over') return
+    if (mayRepeat && (sending.body === undefined || Buffer.isBuffer(sending.body)))
+      return await this.#send(sending, answering, false)
+    answering.failed(outcome)
+  }
+
+  /**
+   * A place on a connection with room, else on a new one, else on the least busy: Node keeps what is over the target's limit until there
+   * is room.
+   */
+  async #taken(): Promise<Place> {
+    for (;;) {
+      const found = this.#leastBusy()
+      if (found !== undefined && (found.room || this.#open.size >= maxHttp2Connections)) return take(found)
+      this.#opening ??= this.#connect().finally(() => (this.#opening = undefined))
+      try {
+        await this.#opening
+      } catch (error) {
+        const left = this.#leastBusy()
+        if (left === undefined) throw error
+        return take(left)
       }
-      if (!stream.destroyed) stream.end()
-    } catch (error) {
-      answering.failed(error)
     }
   }
 
-  #fields({ method, path, headers }: Http2Request): Record<string, string | string[]> {
-    const { host, protocol } = new URL(this.#session.target.address)
-    const fields: Record<string, string | string[]> = {
-      ':method': method,
-      ':path': path,
-      ':scheme': protocol.slice(0, -1),
-      ':authority': host,
+  #leastBusy(): (Place & { readonly room: boolean }) | undefined {
+    let best: Place | undefined
+    for (const [connection, load] of this.#open) {
+      if (connection.closed || connection.destroyed) continue
+      if (best === undefined || load.streams < best.load.streams) best = { connection, load }
     }
-    for (let index = 0; index + 1 < headers.length; index += 2) {
-      const name = headers[index] as string
-      const known = fields[name]
-      if (name === 'host') continue
-      fields[name] = known === undefined ? (headers[index + 1] as string) : [known, headers[index + 1] as string].flat()
-    }
-    return fields
+    if (best === undefined) return undefined
+    return { ...best, room: best.load.streams < (best.connection.remoteSettings.maxConcurrentStreams ?? usualStreams) }
   }
 
-  async #connected(): Promise<ClientHttp2Session> {
-    const known = await this.#connection?.catch(() => undefined)
-    if (known !== undefined && !known.closed && !known.destroyed) return known
-    const opening = this.#open()
-    this.#connection = opening
-    opening.catch(() => (this.#connection = undefined))
-    return opening
-  }
-
-  async #open(): Promise<ClientHttp2Session> {
+  async #connect(): Promise<ClientHttp2Session> {
     const { target } = this.#session
     const socket = await connectTo(this.#session, this.#stored, ['h2'])
     if (target.address.startsWith('https:') && (socket as { alpnProtocol?: unknown }).alpnProtocol !== 'h2') {
       socket.destroy()
+      this.#notSpoken()
       throw new Unreachable('no-http2', `target ${target.name} does not speak HTTP/2`)
     }
-    const connection = connect(new URL(target.address).origin, {
-      createConnection: () => socket,
-      settings: { enablePush: false, maxHeaderListSize: maxHeaderBytes },
-    })
-    // Each stream hears of it too.
-    connection.on('error', () => {})
-    return connection
+    return await this.adopt(socket)
   }
 }
 
-const ofTheEnd = new Set(['grpc-status', 'grpc-message', 'grpc-status-details-bin'])
-
-function listen(stream: ClientHttp2Stream, answering: Answering): void {
-  let trailers: Record<string, string> = {}
-  const controller: Dispatcher.DispatchController = {
-    get aborted() {
-      return stream.aborted
-    },
-    get paused() {
-      return stream.isPaused()
-    },
-    get reason() {
-      return null
-    },
-    rawHeaders: [],
-    abort: () => stream.close(constants.NGHTTP2_CANCEL),
-    pause: () => stream.pause(),
-    resume: () => stream.resume(),
-  }
-  answering.onRequestStart(controller)
-  stream.on('response', (fields) => {
-    const said = Object.entries(fields).flatMap(([name, value]) =>
-      name.startsWith(':') ? [] : [value].flat().map((each) => [name, String(each)] as const),
-    )
-    // An answer of trailers alone has its status among its fields; with a body of no bytes it means the same.
-    trailers = Object.fromEntries(said.filter(([name]) => ofTheEnd.has(name)))
-    controller.rawHeaders = said
-      .filter(([name]) => !ofTheEnd.has(name))
-      .flatMap(([name, value]) => [Buffer.from(name), Buffer.from(value, 'latin1')])
-    answering.onResponseStart(controller, Number(fields[':status']))
-  })
-  stream.on('data', (chunk: Buffer) => answering.onResponseData(controller, chunk))
-  stream.on('trailers', (fields) => {
-    trailers = Object.fromEntries(
-      Object.entries(fields).flatMap(([name, value]) => (name.startsWith(':') ? [] : [[name, String(value)]])),
-    )
-  })
-  stream.on('end', () => answering.onResponseEnd(controller, trailers))
-  stream.on('error', (error) => answering.onResponseError(controller, error))
-  stream.on('close', () => {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
-      answering.onResponseError(controller, new Error(`reset with ${stream.rstCode ?? 0}`))
-  })
+function take(place: Place): Place {
+  place.load.streams += 1
+  return place
 }
 
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const go = (): void => {
-      stream.off('drain', go).off('close', go)
-      resolve()
+function settingsOf(connection: ClientHttp2Session, target: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void) => (): void => {
+      clearTimeout(late)
+      connection.off('remoteSettings', told).off('close', gone)
+      act()
     }
-    stream.on('drain', go).on('close', go)
+    const told = settle(resolve)
+    const gone = settle(() => reject(new Unreachable('target-failed', `target ${target} broke HTTP/2 off at its start`)))
+    const late = setTimeout(() => connection.destroy(), settingsWithinMs)
+    connection.on('remoteSettings', told).on('close', gone)
   })
 }

@@ -18,6 +18,10 @@ export const maxSessions = 5_000
 export const maxExchanges = 256
 /** Connections of one session to its target. */
 export const maxUpstreamConnections = 64
+/** HTTP/2 connections of one session to its target; each takes what the target allows, mostly 100 streams or more. */
+export const maxHttp2Connections = 8
+/** What a target allows before it has said so (RFC 9113, section 6.5.2, advises no less). */
+export const usualStreams = 100
 /** Streams of one HTTP/2 connection at once. RFC 9113, section 6.5.2, advises no less than 100. */
 export const maxStreams = 128
 /** Requests of one session that wait for people, or were approved and not yet claimed. */
@@ -32,3 +36,5 @@ export const maxMessageBytes = 16 * 1024 * 1024
 export const maxBufferedBytes = 1024 * 1024
 /** A statement is read by people: what of a body is shown in its text. */
 export const shownBodyCharacters = 4_000
+/** A tunnel through which nothing passes. Longer than what waits on the other end is usually kept alive with. */
+export const maxTunnelQuietMs = 15 * 60_000

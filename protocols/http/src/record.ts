@@ -63,9 +63,16 @@ export class ExchangeRecord {
     this.#session.mark(name, detail, this.#statement)
   }
 
+  trailers(what: 'request trailers' | 'response trailers', fields: Iterable<readonly [string, string]>): void {
+    this.mark(what, this.#lines(fields).join('; '))
+  }
+
+  #lines(fields: Iterable<readonly [string, string]>): readonly string[] {
+    return [...fields].map(([name, value]) => `${name}: ${this.#secret.has(name) ? covered : value}`)
+  }
+
   #head(side: Side, first: string, headers: Iterable<readonly [string, string]>): void {
-    const lines = [first]
-    for (const [name, value] of headers) lines.push(`${name}: ${this.#secret.has(name) ? covered : value}`)
+    const lines = [first, ...this.#lines(headers)]
     this.#session.record(side, Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), this.#statement)
   }
 }

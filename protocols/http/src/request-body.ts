@@ -89,7 +89,10 @@ export function drain(request: Request): void {
   let left = 256 * 1024
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length
-    if (left < 0) request.destroy()
+    if (left >= 0) return
+    request.pause()
+    // The answer is on its way; whoever still sends has a moment to see it.
+    setTimeout(() => request.destroy(), 1_000).unref()
   })
   request.on('error', () => {})
 }

@@ -2,6 +2,7 @@
 // target's own address where we are its proxy.
 
 import { isIP } from 'node:net'
+import { matchesName } from '@sallyport/core'
 import type { Target } from '@sallyport/core'
 import { maxTargetBytes } from './limits.js'
 import { allOf, field } from './message.js'
@@ -74,12 +75,27 @@ export function targetAt(targets: Targets, host: string, port: number, scheme?: 
     .replace(/\.$/, '')
     .toLowerCase()
   return targets().find((target) => {
-    if (target.protocol !== 'http') return false
+    if (target.protocol !== 'http' || standsForMany(target)) return false
     const url = new URL(target.address)
     return (
       url.hostname.replace(/^\[|\]$/g, '') === bare && portOf(url) === port && (scheme === undefined || url.protocol === scheme)
     )
   })
+}
+
+/** `https://*.pypi.org`: hosts that are reached by tunnel, where a rule allows it. */
+export function standsForMany(target: Target): boolean {
+  return new URL(target.address).hostname.includes('*')
+}
+
+/** The target that stands for this host among others; of several, the one that says most about it. */
+export function tunnelTargetAt(targets: Targets, host: string, port: number): Target | undefined {
+  const found = targets().filter((target) => {
+    if (target.protocol !== 'http' || !standsForMany(target)) return false
+    const url = new URL(target.address)
+    return portOf(url) === port && matchesName(url.hostname, host)
+  })
+  return found.toSorted((one, other) => other.address.length - one.address.length)[0]
 }
 
 function httpTarget(targets: Targets, name: string): Target | undefined {

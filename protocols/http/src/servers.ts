@@ -3,7 +3,7 @@
 import { createServer, ServerResponse } from 'node:http'
 import type { IncomingMessage, Server } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
-import type { Http2Server, Http2Session } from 'node:http2'
+import type { Http2Server, Http2ServerRequest, Http2ServerResponse, Http2Session } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 import type { ClientConnection, Session } from '@sallyport/core'
@@ -74,19 +74,19 @@ export class Servers {
   #http2(): Http2Server {
     const settings = { maxConcurrentStreams: maxStreams, maxHeaderListSize: maxHeaderBytes, enablePush: false }
     const server = createHttp2Server({ maxHeaderListPairs: maxHeaders, settings })
-    server.on('request', (request, response) => {
+    const take = (request: Http2ServerRequest, response: Http2ServerResponse, waits: boolean): void => {
       const session = request.stream.session
       const known = session === undefined ? undefined : this.#sessions.get(session)
       if (known === undefined) return request.stream.close()
       known.clock.begin(response)
       request.on('error', () => {})
       response.on('error', () => {})
-      void serveRequest(request, replyOf(response), known.connection, this.#shared, () => {})
-    })
-    server.on('checkContinue', (request, response) => {
-      response.writeContinue()
-      server.emit('request', request, response)
-    })
+      void serveRequest(request, replyOf(response), known.connection, this.#shared, () => {
+        if (waits && !response.headersSent) response.writeContinue()
+      })
+    }
+    server.on('request', (request, response) => take(request, response, false))
+    server.on('checkContinue', (request, response) => take(request, response, true))
     server.on('sessionError', () => {})
     return server
   }
@@ -140,6 +140,11 @@ export class Servers {
     response.shouldKeepAlive = false
     response.assignSocket(socket as Socket)
     response.once('finish', () => socket.end())
+    // Node stopped looking after this socket when the upgrade was asked for.
+    Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain })
+    socket.on('drain', () => response.emit('drain'))
+    socket.once('close', () => response.emit('close'))
+    socket.on('error', () => {})
     this.#take(request, response, false)
   }
 }

@@ -1,22 +1,19 @@
 // One session for an identity at a target, over all its connections, until nothing was asked for five minutes.
 
 import { createHash } from 'node:crypto'
-import type { Pool } from 'undici'
 import { Denied, secret } from '@sallyport/core'
 import type { ClientFacts, Gate, Session } from '@sallyport/core'
 import { StoredCredential } from './credential.js'
 import { Holding } from './holding.js'
-import { Http2Upstream } from './http2-upstream.js'
 import { maxExchanges, maxSessions, quietMs } from './limits.js'
 import type { Shown } from './routing.js'
-import { openPool } from './upstream.js'
+import { Upstream } from './upstream.js'
 
 /** A session and what belongs to it. */
 export class Place {
   readonly session: Session
   readonly stored: StoredCredential
-  readonly pool: Pool
-  readonly http2: Http2Upstream
+  readonly upstream: Upstream
   readonly held = new Holding()
   #next = 1
   #running = 0
@@ -27,15 +24,13 @@ export class Place {
   constructor(session: Session, onOver: (place: Place, outcome: string) => void) {
     this.session = session
     this.stored = new StoredCredential(() => session.credential())
-    this.pool = openPool(session, this.stored)
-    this.http2 = new Http2Upstream(session, this.stored)
+    this.upstream = new Upstream(session, this.stored)
     this.#end = (outcome) => {
       if (this.#over) return
       this.#over = true
       clearTimeout(this.#quiet)
       this.held.stop()
-      this.pool.destroy().catch(() => {})
-      this.http2.close()
+      this.upstream.close()
       onOver(this, outcome)
     }
     session.signal.addEventListener('abort', () => this.#end(this.#reason()), { once: true })

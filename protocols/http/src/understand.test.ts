@@ -22,6 +22,7 @@ const target: Target = {
       { method: 'GET', path: '/orders/latest', id: 'latestOrder' },
       { method: 'GET', path: '/files/{name}.csv', id: 'getFile' },
     ],
+    http2: 'auto',
     readBodyBytes: 1000,
     recordBodyBytes: 1000,
     patienceMs: 1000,

@@ -13,6 +13,10 @@ import { operationsOf } from './openapi.js'
 import { readingsOf } from './paths.js'
 
 export interface Understood {
+  /** Absent: a request. */
+  readonly kind?: 'tunnel'
+  /** Off unless a rule allows it, for this reason. */
+  readonly needsRule?: string
   readonly effects: readonly Effect[]
   readonly facts: BodyFacts
   readonly text: string
@@ -49,8 +53,21 @@ export function understand(target: Target, method: string, path: string, fields:
 }
 
 export function statementOf(id: number, understood: Understood): Statement {
-  const { effects, text, parameters, provenance } = understood
-  return { id, kind: 'request', text, parameters, effects, held: true, ...(provenance === undefined ? {} : { provenance }) }
+  const { kind = 'request', effects, text, parameters, provenance } = understood
+  return { id, kind, text, parameters, effects, held: true, ...(provenance === undefined ? {} : { provenance }) }
+}
+
+/** Nothing is known of what goes through it but where it goes: the words are those of SSH's. */
+export function understandTunnel(host: string, port: number): Understood {
+  const object = `${host}:${port}`
+  return {
+    kind: 'tunnel',
+    needsRule: `no target stands for ${object} alone, and a tunnel there is off unless a rule allows it`,
+    effects: [{ access: 'admin', verb: 'forward', object }],
+    facts: noBody,
+    text: `forward to ${object}`,
+    parameters: [],
+  }
 }
 
 function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path: string, query: string, method: string): BodyFacts {

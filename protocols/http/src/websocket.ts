@@ -17,7 +17,7 @@ import { ExchangeRecord } from './record.js'
 import { badRequest, problemOf, problemOfDenial } from './refusal.js'
 import { answer } from './tunnel.js'
 import { understand } from './understand.js'
-import { connectTo } from './upstream.js'
+import { connectTo } from './connecting.js'
 import { Relayed } from './websocket-relay.js'
 
 const handshakeWithinMs = 15_000

@@ -298,7 +298,7 @@ export class Judging {
         ? salts.hash
         : ''
     const found = this.#parts.sql.mask(sql.text, this.#context, masks, salt)
-    return found instanceof Promise ? found.then(tracing) : tracing(found)
+    return found instanceof Promise ? found.then((later) => tracing(later, salt)) : tracing(found, salt)
   }
 }
 
@@ -307,9 +307,11 @@ interface Tracing {
   readonly found: Rewriting | undefined
 }
 
-function tracing(found: Rewriting): Tracing {
+/** What is recorded does not have the salt: whoever reads the record could try values until they hash alike. */
+function tracing(found: Rewriting, salt: string): Tracing {
   if (found.kind === 'untraceable') return { result: { kind: 'untraceable', reason: found.reason }, found }
-  return { result: found.kind === 'rewritten' ? { kind: 'traced', forwarded: found.text } : { kind: 'traced' }, found }
+  if (found.kind !== 'rewritten') return { result: { kind: 'traced' }, found }
+  return { result: { kind: 'traced', forwarded: salt === '' ? found.text : found.text.replaceAll(salt, 'salt') }, found }
 }
 
 const functionCallRefusal =

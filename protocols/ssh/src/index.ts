@@ -6,6 +6,7 @@ import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
 import { algorithms } from './algorithms.js'
+import type { PersonLogins } from './ask-person.js'
 import { cast } from './cast.js'
 import { refuseChannels, serveChannels } from './channels.js'
 import { faultOf } from './command.js'
@@ -24,6 +25,8 @@ export interface SshOptions {
   readonly sql: SqlReader
   /** The key by which clients know this gateway. */
   readonly hostKey: HostKey
+  /** Where people log in who show neither key nor token. */
+  readonly logins: PersonLogins
 }
 
 /** RFC 4253, section 4.2: the version exchange begins with these bytes. */
@@ -109,7 +112,7 @@ async function enterAndServe(
   shared: Shared,
   over: AbortSignal,
 ): Promise<void> {
-  const entered = await enter(connection, client.facts, gate, over)
+  const entered = await enter(connection, { facts: client.facts, gate, logins: shared.logins, signal: over })
   if (entered === undefined) return
   if ('refusal' in entered) {
     refuseChannels(connection, entered.refusal)

@@ -3,8 +3,10 @@
 import { Denied, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
 import type { ClientFacts, Gate, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
-import type { AuthContext, Connection, PublicKeyAuthContext } from 'ssh2'
+import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { signaturesOf } from './algorithms.js'
+import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
+import type { PersonLogins } from './ask-person.js'
 
 /** `user` in `user@gateway`: `TARGET`, where a key or token tells who calls, or `IDENTITY:TARGET`. */
 export function readUser(user: string): { readonly identity: string; readonly target: string } {
@@ -17,45 +19,88 @@ export type Entered = { readonly session: Session } | { readonly refusal: Denied
 
 /** OpenSSH's MaxAuthTries is 6; a query before each signature doubles it, and agents hold several keys. */
 const maxTries = 20
-/** PG_MAX_AUTH_TOKEN_LENGTH is as good a limit here: JWTs fit well. */
-const maxTokenBytes = 65_535
 
-const methods: ('publickey' | 'password')[] = ['publickey', 'password']
+export interface EnterParts {
+  readonly facts: ClientFacts
+  readonly gate: Gate
+  readonly logins: PersonLogins
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal
+}
 
-/** Resolves once the client is authenticated, or with undefined where it gave up. `signal` is aborted when the client is gone. */
-export function enter(connection: Connection, facts: ClientFacts, gate: Gate, signal: AbortSignal): Promise<Entered | undefined> {
+/** Resolves once the client is authenticated, or with undefined where it gave up. */
+export function enter(connection: Connection, parts: EnterParts): Promise<Entered | undefined> {
+  const { gate, logins, signal } = parts
   return new Promise((resolve) => {
     let tries = 0
+    let latest: AuthContext | undefined
+    let asked = byCode(logins).length === 0
+    const methods = (): AuthenticationType[] =>
+      asked ? ['publickey', 'password'] : ['publickey', 'keyboard-interactive', 'password']
     const give = (): void => {
       resolve(undefined)
       connection.end()
     }
-    const late = setTimeout(give, gate.limits.loginMs)
+    let late = setTimeout(give, gate.limits.loginMs)
     signal.addEventListener('abort', () => {
       clearTimeout(late)
       resolve(undefined)
     })
+    const waitUntil = (until: Date): void => {
+      clearTimeout(late)
+      late = setTimeout(give, Math.max(until.getTime() - Date.now(), 0) + gate.limits.loginMs)
+    }
+    const show = async (context: AuthContext, proof: Proof | undefined): Promise<void> => {
+      const entered = proof === undefined ? 'not proved' : await admit(context, proof, parts, () => clearTimeout(late))
+      if (entered === 'not proved') return context.reject(methods())
+      clearTimeout(late)
+      // RFC 4252, section 5.1: another request takes the place of one that waits for a person.
+      const gone = signal.aborted || context !== latest
+      if (gone) return void ('session' in entered && entered.session.close('client gone'))
+      resolve(entered)
+      context.accept()
+    }
     connection.on('authentication', (context: AuthContext) => {
       tries += 1
+      latest = context
       if (tries > maxTries) return give()
+      if (context.method === 'keyboard-interactive' && !asked) {
+        // Once a connection: each asks the provider.
+        asked = true
+        return void ask(context, parts, waitUntil).then((proof) => show(context, proof))
+      }
       const proof = proofIn(context)
-      if (proof === 'asks') return context.accept()
-      if (proof === undefined) return context.reject(methods)
-      const { identity, target } = readUser(context.username)
-      const login: Login = { user: identity, target, protocol: 'ssh', proof, client: { ...facts, tls: true } }
-      const waiting = (): void => clearTimeout(late)
-      void admit(login, gate, signal, waiting).then((entered) => {
-        if (entered === 'not proved') return context.reject(methods)
-        clearTimeout(late)
-        if (signal.aborted) return void ('session' in entered && entered.session.close('client gone'))
-        resolve(entered)
-        context.accept()
-      })
+      if (proof === 'asks') context.accept()
+      else void show(context, proof)
     })
   })
 }
 
-async function admit(login: Login, gate: Gate, signal: AbortSignal, waiting: () => void): Promise<Entered | 'not proved'> {
+function ask(
+  context: KeyboardAuthContext,
+  { facts, gate, logins, signal }: EnterParts,
+  onWait: (until: Date) => void,
+): Promise<Proof | undefined> {
+  const instead = new AbortController()
+  context.once('abort', () => instead.abort())
+  const given = { logins, from: facts.address, signal: AbortSignal.any([signal, instead.signal]), onWait }
+  return askPerson(context, given).catch((error: unknown) => {
+    gate.log('error', 'bug: a login by keyboard-interactive failed in an unexpected way', {
+      client: facts.address,
+      reason: String(error),
+    })
+    return undefined
+  })
+}
+
+async function admit(
+  context: AuthContext,
+  proof: Proof,
+  { facts, gate, signal }: EnterParts,
+  waiting: () => void,
+): Promise<Entered | 'not proved'> {
+  const { identity, target } = readUser(context.username)
+  const login: Login = { user: identity, target, protocol: 'ssh', proof, client: { ...facts, tls: true } }
   const onWait = (notice: ReviewNotice): void => {
     // People take longer than a login may.
     waiting()
@@ -79,7 +124,9 @@ function proofIn(context: AuthContext): Proof | 'asks' | undefined {
   if (context.method === 'publickey') return keyProof(context)
   if (context.method !== 'password') return undefined
   const { password } = context
-  return typeof password === 'string' && password.length <= maxTokenBytes ? { kind: 'token', token: secret(password) } : undefined
+  return typeof password === 'string' && password.length <= maxTokenCharacters
+    ? { kind: 'token', token: secret(password) }
+    : undefined
 }
 
 function keyProof(context: PublicKeyAuthContext): Proof | 'asks' | undefined {

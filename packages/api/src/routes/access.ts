@@ -1,5 +1,6 @@
 // Who I am, what I may reach, and the access tokens the admin gives out.
 
+import { Denied } from '@sallyport/core'
 import { z } from 'zod'
 import type { TokenSummary } from '../ports.js'
 import { notFound } from '../problem.js'
@@ -25,15 +26,30 @@ export const accessRoutes: readonly Route[] = [
     input: nothing,
     answer: async ({ caller }) =>
       caller.kind === 'admin'
-        ? { name: 'admin', kind: 'admin', groups: [], onBehalfOf: null, operator: true, expiresAt: null }
+        ? { name: 'admin', kind: 'admin', groups: [], onBehalfOf: null, operator: true, mayEndSessions: true, expiresAt: null }
         : {
             name: caller.name,
             kind: caller.identity.kind,
             groups: caller.identity.groups,
             onBehalfOf: caller.identity.onBehalfOf ?? null,
             operator: caller.operator,
+            mayEndSessions: caller.mayEndSessions,
             expiresAt: caller.expiresAt,
           },
+  }),
+  route({
+    method: 'DELETE',
+    path: '/login',
+    may: 'proved',
+    input: nothing,
+    answer: async ({ caller }, parts) => {
+      if (caller.kind === 'admin' || caller.tokenId === null)
+        throw new Denied('no-login', 'the admin token is no login; nothing to log out of')
+      // A JWT is of a provider, which alone could revoke it.
+      const revoked = await parts.tokens.revoke(caller.tokenId)
+      if (revoked) parts.log('info', 'logged out', { token: caller.tokenId, identity: caller.name })
+      return { id: caller.tokenId, revoked }
+    },
   }),
   route({
     method: 'GET',

@@ -2,9 +2,9 @@
 
 import { Denied } from '@sallyport/core'
 import { z } from 'zod'
-import { isOwn, mayReadEverything } from '../caller.js'
+import { isOwn, mayEnd, mayReadEverything } from '../caller.js'
 import type { Caller } from '../caller.js'
-import type { ApiParts, RecordedEvent, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
+import type { ApiParts, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
 import { notFound } from '../problem.js'
 import { route } from '../route.js'
 import type { Route } from '../route.js'
@@ -91,15 +91,29 @@ export const sessionRoutes: readonly Route[] = [
     answer: async ({ caller, params }, parts) => parts.sessions.har((await readable(caller, params.id, parts)).id),
   }),
   route({
+    method: 'GET',
+    path: '/sessions/:id/evidence',
+    may: 'proved',
+    input: z.object({ params: id }),
+    answer: async ({ caller, params, signal }, parts) => {
+      const session = await readable(caller, params.id, parts)
+      if (session.endedAt === null)
+        throw new Denied('session-open', `session ${session.id} is open; what is not sealed yet proves nothing`)
+      return { lines: whileThere(signal, parts.sessions.evidence(session.id)) }
+    },
+  }),
+  route({
     method: 'POST',
     path: '/sessions/:id/end',
     may: 'proved',
     input: z.object({ params: id, body: endBody }),
     answer: async ({ caller, params, body }, parts) => {
       const session = await readable(caller, params.id, parts)
-      if (caller.kind !== 'admin' && !isOwn(caller, session)) {
-        throw new Denied('not-allowed', 'only the admin token, or whoever opened a session, may end it')
+      if (!mayEnd(caller, session)) {
+        const who = 'the admin token, a member of a group of operators.endSessions, or whoever opened it'
+        throw new Denied('not-allowed', `${caller.name} may not end this session; it takes ${who}`)
       }
+      if (session.endedAt !== null) throw new Denied('session-over', `session ${session.id} is over already`)
       await parts.sessions.end(session.id, body.reason)
       parts.log('info', 'session ended', { session: session.id, by: caller.name })
       return { id: session.id, ended: true }
@@ -147,10 +161,10 @@ function narrowed(caller: Caller, query: z.output<z.ZodObject<typeof filter>>): 
   }
 }
 
-async function* whileThere(signal: AbortSignal, events: AsyncIterable<RecordedEvent>): AsyncGenerator<RecordedEvent> {
-  for await (const event of events) {
+async function* whileThere<T>(signal: AbortSignal, values: AsyncIterable<T>): AsyncGenerator<T> {
+  for await (const value of values) {
     if (signal.aborted) return
-    yield event
+    yield value
   }
 }
 

@@ -21,7 +21,7 @@ function force(rules: readonly object[], more: Readonly<Record<string, unknown>>
       rules,
       ...more,
     },
-    { providers: true, operatorGroups: [] },
+    { providers: true, operators: { groups: [], endSessions: [] } },
   )
   return inForce(0, definitions, { providers: true, credentialFor: async () => ({ kind: 'none' }) })
 }

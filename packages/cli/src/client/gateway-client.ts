@@ -9,16 +9,20 @@ import { createInterface } from 'node:readline'
 import { Denied, Misconfigured, Unreachable, secret } from '@sallyport/core'
 import type { Secret } from '@sallyport/core'
 import { announced, homeOf } from '../home.js'
+import { keptLogin } from './kept-login.js'
+import type { KeptLogin } from './kept-login.js'
 
 type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 
 export interface GatewayClient {
   readonly url: string
   readonly token: Secret | undefined
+  /** PEM of the authority whose certificates are trusted; absent: the system's. */
+  readonly authority: string | undefined
   /** The answer as JSON. Throws Denied with the gateway's own words, or Unreachable. */
   call<T = unknown>(method: Method, path: string, body?: unknown): Promise<T>
-  /** An answer that comes line by line; ends when `signal` says so. */
-  lines<T>(path: string, signal?: AbortSignal): AsyncGenerator<T>
+  /** An answer that comes line by line; ends when `signal` says so. With a body: to a POST. */
+  lines<T>(path: string, signal?: AbortSignal, body?: unknown): AsyncGenerator<T>
   text(path: string): Promise<string>
 }
 
@@ -27,6 +31,8 @@ interface Place {
   readonly token: Secret | undefined
   readonly authority: string | undefined
   readonly hint: string
+  /** What to do where the gateway takes the caller for nobody; absent where the token was given by hand. */
+  readonly loginHint: string | undefined
 }
 
 /** Nothing the gateway answers at once is longer; lists are cut by their own limits. */
@@ -37,14 +43,15 @@ const CONNECT_WITHIN_MS = 10_000
 
 /** Throws Unreachable where no gateway is known to run, and Misconfigured for an address it will not use. */
 export function openClient(env: Readonly<Record<string, string | undefined>>, asWhom?: Secret): GatewayClient {
-  const place = asWhom === undefined ? findGateway(env) : { ...findGateway(env), token: asWhom }
+  const place = asWhom === undefined ? findGateway(env) : { ...findGateway(env), token: asWhom, loginHint: undefined }
   return {
     url: place.url.origin,
     token: place.token,
+    authority: place.authority,
     call: async <T>(method: Method, path: string, body?: unknown): Promise<T> => {
       return parsed<T>(await textOf(await send(place, method, path, body)))
     },
-    lines: (path, signal) => linesOf(place, path, signal),
+    lines: (path, signal, body) => linesOf(place, path, signal, body),
     text: async (path) => textOf(await send(place, 'GET', path, undefined)),
   }
 }
@@ -56,20 +63,30 @@ function findGateway(env: Readonly<Record<string, string | undefined>>): Place {
   const written = env['SALLYPORT_URL']
   if (written !== undefined && written !== '') {
     const url = usable(written)
-    const authority = authorityFile === undefined ? undefined : readIfThere(authorityFile)
-    return { url, token, authority, hint: 'check SALLYPORT_URL, and that the gateway runs' }
+    const kept = keptLogin(env, url.origin)
+    const authority = authorityFile === undefined ? kept?.authority : readIfThere(authorityFile)
+    const hint = 'check SALLYPORT_URL, and that the gateway runs'
+    return { url, authority, hint, ...asLoggedIn(token, kept, url) }
   }
   const home = homeOf(env)
   const announcement = announced(home)
   const hint = `start one with \`sallyport start\`, or set SALLYPORT_HOME or SALLYPORT_URL`
   if (announcement === undefined) throw new Unreachable('gateway-not-running', `no gateway runs from ${home.directory}; ${hint}`)
+  const url = usable(announcement.url)
+  const kept = keptLogin(env, url.origin)
   const admin = readIfThere(home.adminToken)?.trim()
-  return {
-    url: usable(announcement.url),
-    token: token ?? (admin === undefined || admin === '' ? undefined : secret(admin)),
-    authority: readIfThere(authorityFile ?? join(home.tls, 'authority.crt')),
-    hint,
-  }
+  // Whoever logged in here is not the admin again because that login ended.
+  const own = token ?? (kept !== undefined || admin === undefined || admin === '' ? undefined : secret(admin))
+  return { url, authority: readIfThere(authorityFile ?? join(home.tls, 'authority.crt')), hint, ...asLoggedIn(own, kept, url) }
+}
+
+function asLoggedIn(token: Secret | undefined, kept: KeptLogin | undefined, { origin }: URL): Pick<Place, 'token' | 'loginHint'> {
+  if (token !== undefined) return { token, loginHint: undefined }
+  if (kept === undefined)
+    return { token, loginHint: `nobody is logged in at ${origin}; run \`sallyport login\`, or set SALLYPORT_TOKEN` }
+  const live = Date.parse(kept.expiresAt) > Date.now()
+  const loginHint = `your login at ${origin} ${live ? 'does not count any more' : `ended at ${kept.expiresAt}`}; run \`sallyport login\``
+  return { token: live ? secret(kept.token) : undefined, loginHint }
 }
 
 /** A token in clear over a network is a token given away. */
@@ -117,7 +134,7 @@ function send(place: Place, method: Method, path: string, body: unknown, signal?
     request.once('response', (response) => {
       clearTimeout(late)
       if ((response.statusCode ?? 500) < 400) resolve(response)
-      else void textOf(response).then((text) => reject(refusal(response.statusCode ?? 500, text)), reject)
+      else void textOf(response).then((text) => reject(refusal(response.statusCode ?? 500, text, place)), reject)
     })
     request.end(payload)
   })
@@ -135,7 +152,8 @@ function unreachable(place: Place, error: Error): Unreachable {
   })
 }
 
-function refusal(status: number, text: string): Denied {
+function refusal(status: number, text: string, { loginHint }: Place): Denied {
+  if (status === 401 && loginHint !== undefined) return new Denied('unauthenticated', loginHint)
   const body = parsed<unknown>(text)
   const told =
     typeof body === 'object' && body !== null && 'detail' in body && typeof body.detail === 'string' ? body.detail : undefined
@@ -166,8 +184,8 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
-async function* linesOf<T>(place: Place, path: string, signal: AbortSignal | undefined): AsyncGenerator<T> {
-  const response = await send(place, 'GET', path, undefined, signal)
+async function* linesOf<T>(place: Place, path: string, signal: AbortSignal | undefined, body: unknown): AsyncGenerator<T> {
+  const response = await send(place, body === undefined ? 'GET' : 'POST', path, body, signal)
   for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
     if (line === '') continue
     const { problem } = parsed<{ readonly problem?: { readonly code: string; readonly detail: string } }>(line)

@@ -13,6 +13,7 @@ interface Me {
   readonly groups: readonly string[]
   readonly onBehalfOf: string | null
   readonly operator: boolean
+  readonly mayEndSessions: boolean
   readonly expiresAt: string | null
 }
 
@@ -23,7 +24,7 @@ export async function whoamiCommand(options: { readonly json?: true }, terminal:
     me.kind,
     ...(me.groups.length > 0 ? [`groups ${me.groups.join(', ')}`] : []),
     ...(me.onBehalfOf === null ? [] : [`on behalf of ${me.onBehalfOf}`]),
-    ...(me.operator ? ['may read every session'] : []),
+    ...(me.operator ? [me.mayEndSessions ? 'may read and end every session' : 'may read every session'] : []),
     ...(me.expiresAt === null ? [] : [`until ${me.expiresAt}`]),
   ]
   terminal.out(printable(`${me.name} (${details.join('; ')})`))

@@ -7,6 +7,7 @@ import { judgedIn, rejudge } from '../backtest/rejudge.js'
 import { openClient } from '../client/gateway-client.js'
 import { faultLine } from '../configuration/fault.js'
 import { checkedDefinitions, loadDefinitionsOver } from '../configuration/load.js'
+import { noOperators } from '../configuration/references.js'
 import type { WrittenDefinitions } from '../configuration/schema.js'
 import { oneLine, printable } from '../output/printable.js'
 import { printTable, shortTime } from '../output/table.js'
@@ -26,7 +27,7 @@ export interface BacktestOptions {
 export async function backtestCommand(file: string, options: BacktestOptions, terminal: Terminal): Promise<number> {
   const client = openClient(terminal.env)
   const { definitions } = await client.call<{ readonly definitions: unknown }>('GET', '/definitions')
-  const running = checkedDefinitions(definitions, { providers: true, operatorGroups: [] })
+  const running = checkedDefinitions(definitions, { providers: true, operators: noOperators })
   const loaded = loadDefinitionsOver(file, terminal.env, running)
   if (loaded.kind === 'faulty') {
     terminal.err(loaded.faults.map((fault) => faultLine(file, fault)).join('\n'))

@@ -25,7 +25,10 @@ export async function replayCommand(session: string, options: ReplayOptions, ter
     return
   }
   if (options.format === 'asciicast') {
-    for await (const line of openClient(terminal.env).lines<object>(`${path}?format=asciicast`)) terminal.out(JSON.stringify(line))
+    for await (const line of openClient(terminal.env).lines<object>(`${path}?format=asciicast`)) {
+      terminal.out(JSON.stringify(line))
+      await terminal.drained()
+    }
     return
   }
   const asJson = options.json === true || options.format === 'json'
@@ -36,6 +39,7 @@ export async function replayCommand(session: string, options: ReplayOptions, ter
       await sleep(Math.min(LONGEST_PAUSE_MS, Math.max(0, (line.at - before) / 1000 / (options.speed ?? 1))))
     before = line.at
     terminal.out(asJson ? JSON.stringify(line) : asText(line))
+    await terminal.drained()
   }
 }
 

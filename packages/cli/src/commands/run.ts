@@ -1,10 +1,11 @@
 // Programs with the credentials of one identity in their environment and nowhere else: psql or mysql on one target, or anything on all of them.
 
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { rootCertificates } from 'node:tls'
 import type { ReachableTarget } from '@sallyport/api'
 import { Misconfigured, secret } from '@sallyport/core'
 import type { Secret } from '@sallyport/core'
@@ -150,15 +151,18 @@ function proxyEnvironment(
   const host = isIP(endpoint.host) === 6 ? `[${endpoint.host}]` : endpoint.host
   const proxy = `http://${encodeURIComponent(name)}:${encodeURIComponent(token.reveal())}@${host}:${endpoint.port}`
   const curl = join(directory, 'curl')
+  // Hosts that a rule lets tunnels through to show certificates of their own.
+  const bundle = join(directory, 'authorities.crt')
+  writeFileSync(bundle, [readFileSync(authority, 'utf8').trimEnd(), ...rootCertificates, ''].join('\n'))
   writeFileSync(curl, `header = "Sallyport-Token: ${token.reveal()}"\nnoproxy = "*"\n`, { mode: 0o600 })
   return {
     HTTPS_PROXY: proxy,
     HTTP_PROXY: proxy,
     https_proxy: proxy,
     http_proxy: proxy,
-    SSL_CERT_FILE: authority,
-    CURL_CA_BUNDLE: authority,
-    REQUESTS_CA_BUNDLE: authority,
+    SSL_CERT_FILE: bundle,
+    CURL_CA_BUNDLE: bundle,
+    REQUESTS_CA_BUNDLE: bundle,
     NODE_EXTRA_CA_CERTS: authority,
     SALLYPORT_HTTP: `http://${host}:${endpoint.port}`,
     SALLYPORT_CURL: curl,

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { changesBetween, targetsOf } from './definitions.js'
 import { checkedDefinitions } from './load.js'
 
-const surroundings = { providers: false, operatorGroups: [] }
+const surroundings = { providers: false, operators: { groups: [], endSessions: [] } }
 const written = {
   identities: [{ name: 'bot', kind: 'agent', groups: ['agents'] }],
   targets: [

@@ -22,8 +22,8 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
     }
     if (written.protocol === 'http') {
-      const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames } = written
-      const settings = { operations, readBodyBytes, recordBodyBytes, patienceMs: patienceSeconds * 1000, secretNames }
+      const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames, http2 } = written
+      const settings = { http2, operations, readBodyBytes, recordBodyBytes, patienceMs: patienceSeconds * 1000, secretNames }
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
     if (written.protocol === 'ssh') return { ...common, databases: [], trust: { functions: [] }, hostKey: written.hostKey }

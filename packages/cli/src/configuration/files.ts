@@ -45,6 +45,23 @@ function resolveTarget(target: WrittenTarget, index: number, directory: string):
   return { value: { ...resolved, tlsAuthorities: authorities.pem }, problems }
 }
 
+/** Providers whose clients' secrets are where they are said to be. */
+export function providerProblems(providers: WrittenConfiguration['identityProviders'], directory: string): readonly Problem[] {
+  return providers.flatMap(({ name, clientId, clientSecret }, index) => {
+    const at = ['identityProviders', index]
+    const earlier = providers.findIndex((each) => each.name === name)
+    return [
+      ...(earlier < index
+        ? [{ path: [...at, 'name'], message: `identityProviders[${earlier}] has the name "${name}" already; choose another` }]
+        : []),
+      ...(clientSecret !== undefined && clientId === undefined
+        ? [{ path: [...at, 'clientSecret'], message: 'a secret of no client; add clientId' }]
+        : []),
+      ...withFiles(clientSecret, [...at, 'clientSecret'], directory).problems,
+    ]
+  })
+}
+
 /** Every `{ file: PATH }` in it made absolute; each that cannot be read is a problem. */
 function withFiles(value: unknown, path: Problem['path'], directory: string): Resolved<unknown> {
   if (typeof value !== 'object' || value === null) return { value, problems: [] }

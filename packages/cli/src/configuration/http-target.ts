@@ -65,11 +65,13 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
       }),
     }),
   ])
-  return z.strictObject({
+  const target = z.strictObject({
     ...common,
     protocol: z.literal('http'),
     address: webAddress,
     credential: credential.optional(),
+    /** Which HTTP the target is spoken to in. */
+    http2: z.enum(['auto', 'always', 'never']).default('auto'),
     /** An OpenAPI file, JSON or YAML: gives operations their names. */
     openapi: z.string().min(1).optional(),
     /** What the file said; written by `export-config`. */
@@ -84,5 +86,24 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
       .default(30),
     /** Headers and query parameters whose values are never recorded, besides the well-known ones. */
     secretNames: z.array(z.string().min(1).max(100)).max(100).default([]),
+  })
+  return target.superRefine((written, context) => {
+    // The keys of `common` are not known here, so neither is the whole shape.
+    const {
+      address,
+      credential: shown,
+      openapi,
+    } = written as {
+      readonly address: string
+      readonly credential?: unknown
+      readonly openapi?: string
+    }
+    if (!URL.canParse(address) || !new URL(address).hostname.includes('*')) return
+    const fault = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message })
+    const { protocol, pathname } = new URL(address)
+    if (protocol !== 'https:' || pathname !== '/')
+      fault('address', 'a host with * is reached by tunnel; write https://*.example.com or https://*:8443')
+    if (shown !== undefined) fault('credential', 'what goes through a tunnel is not seen, so no credential can be put in')
+    if (openapi !== undefined) fault('openapi', 'what goes through a tunnel is not seen, so it has no operations')
   })
 }

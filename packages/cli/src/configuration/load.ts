@@ -5,10 +5,10 @@ import { Misconfigured } from '@sallyport/core'
 import { z } from 'zod'
 import { inOrder } from './fault.js'
 import type { Fault } from './fault.js'
-import { resolveDefinitions, resolveTls } from './files.js'
+import { providerProblems, resolveDefinitions, resolveTls } from './files.js'
 import { readYaml } from './located.js'
 import type { Environment, Located } from './located.js'
-import { referenceProblems } from './references.js'
+import { noOperators, referenceProblems } from './references.js'
 import type { Problem, Surroundings } from './references.js'
 import { configurationSchema, definitionsSchema } from './schema.js'
 import type { WrittenConfiguration, WrittenDefinitions } from './schema.js'
@@ -52,10 +52,11 @@ export function parseConfiguration(file: string, text: string, env: Environment)
   const problems = [
     ...definitions.problems,
     ...certificate.problems,
+    ...providerProblems(rest.identityProviders, directory),
     ...listenerProblems(parsed.data),
     ...referenceProblems(definitions.value, {
       providers: rest.identityProviders.length > 0,
-      operatorGroups: rest.operators.groups,
+      operators: rest.operators,
     }),
   ]
   const faults = together(located.faults, atPlaces(problems, located))
@@ -91,7 +92,7 @@ export function loadDefinitionsOver(file: string, env: Environment, base: Writte
     rules: own.value.rules,
   }
   const providers = identityProviders.length > 0 || !given.has('identities')
-  const problems = [...own.problems, ...referenceProblems(value, { providers, operatorGroups: [] })]
+  const problems = [...own.problems, ...referenceProblems(value, { providers, operators: noOperators })]
   const faults = together(located.faults, atPlaces(problems, located))
   return faults.length > 0 ? { kind: 'faulty', file, faults } : { kind: 'loaded', value, warnings: [] }
 }
@@ -112,7 +113,7 @@ function salvagedProblems(value: unknown): readonly Problem[] {
   const definitions = { identities, targets, grants: grants.map(({ entry }) => entry), rules: rules.map(({ entry }) => entry) }
   const indexes = { grants: grants.map(({ index }) => index), rules: rules.map(({ index }) => index) }
   const providers = found.data.identityProviders.length > 0
-  return referenceProblems(definitions, { providers, operatorGroups: [] }).map(({ path: [list, index, ...rest], message }) => {
+  return referenceProblems(definitions, { providers, operators: noOperators }).map(({ path: [list, index, ...rest], message }) => {
     const place = list === 'grants' || list === 'rules' ? indexes[list][Number(index)] : Number(index)
     return { path: [list ?? '', place ?? 0, ...rest], message }
   })

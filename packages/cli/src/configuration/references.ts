@@ -15,13 +15,13 @@ export interface Problem {
 export interface Surroundings {
   /** Whether an identity provider may bring names and groups that the definitions do not know. */
   readonly providers: boolean
-  readonly operatorGroups: readonly string[]
+  readonly operators: { readonly groups: readonly string[]; readonly endSessions: readonly string[] }
 }
 
-export function referenceProblems(
-  definitions: WrittenDefinitions,
-  { providers, operatorGroups }: Surroundings,
-): readonly Problem[] {
+/** For definitions that are looked at without the rest of a configuration. */
+export const noOperators: Surroundings['operators'] = { groups: [], endSessions: [] }
+
+export function referenceProblems(definitions: WrittenDefinitions, { providers, operators }: Surroundings): readonly Problem[] {
   const identities = definitions.identities.map((identity) => identity.name)
   const groups = [...new Set(definitions.identities.flatMap((identity) => identity.groups))]
   const known: Known = { targets: targetsOf(definitions), ...(providers ? {} : { identities, groups }) }
@@ -30,10 +30,12 @@ export function referenceProblems(
     ...duplicates('targets', definitions.targets),
     ...below('grants', grantsNobodyHas(definitions.grants, known), known),
     ...below('rules', neverMatches(definitions.rules, known), known),
-    ...operatorGroups.flatMap((group, index) =>
-      providers || groups.includes(group)
-        ? []
-        : [{ path: ['operators', 'groups', index], message: advised(`there is no group ${group}`, known) }],
+    ...(['groups', 'endSessions'] as const).flatMap((list) =>
+      operators[list].flatMap((group, index) =>
+        providers || groups.includes(group)
+          ? []
+          : [{ path: ['operators', list, index], message: advised(`there is no group ${group}`, known) }],
+      ),
     ),
   ]
 }

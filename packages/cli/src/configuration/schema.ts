@@ -46,16 +46,6 @@ const consoleSchema = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'not a web address; write https://host' }).optional(),
 })
 
-const providerSchema = z.strictObject({
-  name: z.string().min(1).max(63),
-  kind: z.literal('oidc'),
-  issuer: z.url({ protocol: /^https?$/, error: 'not a web address; write the issuer as its discovery document does' }),
-  clientId: z.string().min(1).optional(),
-  audience: z.string().min(1),
-  groupsClaim: z.string().min(1).default('groups'),
-  usernameClaim: z.string().min(1).optional(),
-})
-
 const identitySchema = z.strictObject({
   name: identityName,
   kind: z.enum(['person', 'service', 'agent']),
@@ -100,6 +90,30 @@ const secretSourceSchema = z
   .refine((source) => SOURCES.filter((name) => source[name] !== undefined).length === 1, {
     error: 'a secret has one source; write exactly one of env, file, sealed, vault',
   })
+
+const SAML_IS_NOT_SPOKEN =
+  'SAML is not spoken here; put a broker in between that speaks OpenID Connect (Keycloak, Dex, Authentik) and write kind: oidc'
+
+const providerSchema = z.strictObject({
+  name: z.string().min(1).max(63),
+  kind: z.literal('oidc', { error: (issue) => (issue.input === 'saml' ? SAML_IS_NOT_SPOKEN : undefined) }),
+  issuer: z.url({ protocol: /^https?$/, error: 'not a web address; write the issuer as its discovery document does' }),
+  /** People log in here where the gateway is a client of the provider. */
+  clientId: z.string().min(1).optional(),
+  clientSecret: secretSourceSchema.optional(),
+  flows: z
+    .array(z.enum(['browser', 'device']))
+    .min(1)
+    .default(['browser', 'device']),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'not a scope'))
+    .max(32)
+    .default(['openid', 'profile', 'email']),
+  loginHours: number(0.1, 24).default(8),
+  audience: z.string().min(1),
+  groupsClaim: z.string().min(1).default('groups'),
+  usernameClaim: z.string().min(1).optional(),
+})
 
 /** One line of an OpenSSH .pub file or of known_hosts without its host. */
 const PUBLIC_KEY = /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]+(?: .*)?$/
@@ -165,7 +179,10 @@ const definitionsShape = {
 
 export const definitionsSchema = z.strictObject(definitionsShape)
 
-const operatorsSchema = z.strictObject({ groups: z.array(groupName).max(64).default([]) })
+const operatorsSchema = z.strictObject({
+  groups: z.array(groupName).max(64).default([]),
+  endSessions: z.array(groupName).max(64).default([]),
+})
 
 const limitsSchema = z.strictObject({
   loginSeconds: number(1, 600).default(15),
@@ -190,7 +207,7 @@ export const configurationSchema = z.strictObject({
     )
     .default('embedded'),
   identityProviders: z.array(providerSchema).max(16).default([]),
-  operators: operatorsSchema.default({ groups: [] }),
+  operators: operatorsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { ApiParts, Status } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import type { Gateway } from '@sallyport/gateway'
-import type { Authenticator } from '@sallyport/identity'
+import type { Authenticator, Logins } from '@sallyport/identity'
 import type { LocalRecorder } from '@sallyport/recorder'
 import type { Reviews } from '@sallyport/review'
 import type { SqlReader } from '@sallyport/sql'
@@ -37,6 +37,7 @@ export interface NodeParts {
   readonly definitions: KeptDefinitions
   readonly reviews: Reviews
   readonly authenticator: Authenticator
+  readonly logins: Logins
   readonly sql: SqlReader
   readonly notices: Notices
   readonly gateway: Gateway
@@ -57,8 +58,9 @@ export function apiParts(parts: NodeParts): ApiParts {
     authorityPem: parts.tls.authorityPem,
     sshHostKey: parts.sshHostKey,
     hosts: publicHost === undefined ? [] : [publicHost],
-    operatorGroups: () => configuration.operators.groups,
+    operators: () => configuration.operators,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
+    logins: parts.logins,
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),
     status: () => statusOf(parts),
     reachable: (identity) => reachableTargets(current(), listeners, publicHost, identity),

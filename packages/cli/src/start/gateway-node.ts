@@ -1,6 +1,7 @@
 // One gateway node, built in the order in which it must be: home, database, store, recorder, vault, identity, policy, reviews,
 // listeners, API. What was built is taken down in the opposite order, also where building stops half way.
 
+import { hkdfSync } from 'node:crypto'
 import { join } from 'node:path'
 import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
@@ -18,6 +19,7 @@ import { openHostKey, ssh } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
 import { openVault } from '@sallyport/vault'
+import type { Vault } from '@sallyport/vault'
 import type { Configuration } from '../configuration/load.js'
 import { announce, withdraw } from '../home.js'
 import type { Home } from '../home.js'
@@ -27,6 +29,7 @@ import { consoleTls, listenersTls } from './certificates.js'
 import { KeptDefinitions } from './kept-definitions.js'
 import { adminToken, installationSecret, makeHome, nodeName } from './keys.js'
 import type { Log } from './logging.js'
+import { loginsFor } from './logins.js'
 import { Notices } from './notices.js'
 import type { Listener } from './reachable.js'
 import { Teardown } from './teardown.js'
@@ -60,6 +63,7 @@ interface Ground {
   readonly tls: KeptTls
   readonly store: Store
   readonly recorder: LocalRecorder
+  readonly vault: Vault
 }
 
 interface Rules {
@@ -94,6 +98,7 @@ async function build(building: Building): Promise<GatewayNode> {
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
   })
+  const logins = loginsFor({ ...ground, configuration, log, identities: () => rules.definitions.current.identities })
   let consoleUrl = configuration.console.url ?? ''
   const reviews = createReviews({ table: ground.store.reviews, consoleAddress: () => consoleUrl, now: Date.now, log })
   teardown.add('reviews', () => reviews.stop())
@@ -102,12 +107,13 @@ async function build(building: Building): Promise<GatewayNode> {
   sql.warm()
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
+  // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
+  const salt = Buffer.from(hkdfSync('sha256', ground.secret, '', 'sallyport hash masks', 32)).toString('hex')
   // Every protocol this gateway speaks.
-  const salt = ground.secret.toString('hex')
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
     mysql({ salt }),
-    ssh({ sql, hostKey }),
+    ssh({ sql, hostKey, logins }),
     http({ targets: () => rules.definitions.current.targets, salt }),
   ]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
@@ -121,6 +127,7 @@ async function build(building: Building): Promise<GatewayNode> {
     ...ground,
     ...rules,
     authenticator,
+    logins,
     reviews,
     sql,
     protocols,
@@ -136,7 +143,7 @@ async function build(building: Building): Promise<GatewayNode> {
 }
 
 async function openGround(building: Building): Promise<Ground> {
-  const { configuration, home, log, teardown } = building
+  const { configuration, home, env, log, teardown } = building
   makeHome(home)
   const lock = lockDirectory(home.directory)
   teardown.add('home', () => lock.release())
@@ -150,7 +157,8 @@ async function openGround(building: Building): Promise<Ground> {
   await warnOfOtherSecret(store.tokens, secret, log)
   const recorder = await openRecorder({ home: home.directory, node, startShipper: shipWorker(connection), log })
   teardown.add('recorder', () => recorder.stop())
-  return { node, token, secret, tls, store, recorder }
+  const vault = openVault({ home: home.directory, env, baseDirectory: configuration.directory })
+  return { node, token, secret, tls, store, recorder, vault }
 }
 
 async function openDatabase({ configuration, home, log, teardown }: Building): Promise<StoreConnection> {
@@ -161,14 +169,13 @@ async function openDatabase({ configuration, home, log, teardown }: Building): P
   return embedded.connection
 }
 
-async function openRules({ configuration, home, env, log }: Building, { node, store }: Ground): Promise<Rules> {
-  const vault = openVault({ home: home.directory, env, baseDirectory: configuration.directory })
+async function openRules({ configuration, log }: Building, { node, store, vault }: Ground): Promise<Rules> {
   const providers = configuration.identityProviders.length > 0
   const notices = new Notices(store.notices, node, log)
   let gateway: Gateway | undefined
   const definitions: KeptDefinitions = new KeptDefinitions({
     table: store.definitions,
-    surroundings: { providers, operatorGroups: configuration.operators.groups },
+    surroundings: { providers, operators: configuration.operators },
     inForce: { providers, credentialFor: (source) => vault.credentialFor(source) },
     log,
     onChange: () => cutUngranted(gateway, definitions),

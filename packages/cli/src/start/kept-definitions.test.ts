@@ -24,7 +24,7 @@ function node(revisions: string[] = [], announced: number[] = []) {
       },
       write: async (text) => revisions.push(text),
     },
-    surroundings: { providers: false, operatorGroups: [] },
+    surroundings: { providers: false, operators: { groups: [], endSessions: [] } },
     inForce: { providers: false, credentialFor: async () => ({ kind: 'none' }) },
     log: (level, message) => void said.push(`${level} ${message}`),
     onChange: () => cuts.push(kept.current.revision),

@@ -3,6 +3,7 @@
 import type { ApplyResult } from '@sallyport/api'
 import { changesBetween } from '../configuration/definitions.js'
 import { checkedDefinitions } from '../configuration/load.js'
+import { noOperators } from '../configuration/references.js'
 import type { Surroundings } from '../configuration/references.js'
 import type { WrittenDefinitions } from '../configuration/schema.js'
 import { inForce, nothingInForce } from './in-force.js'
@@ -84,7 +85,7 @@ export class KeptDefinitions {
 
   #understood(text: string): WrittenDefinitions {
     try {
-      return checkedDefinitions(JSON.parse(text), { ...this.#parts.surroundings, operatorGroups: [] })
+      return checkedDefinitions(JSON.parse(text), { ...this.#parts.surroundings, operators: noOperators })
     } catch (error) {
       this.#parts.log('error', 'the definitions in the database are not understood here; nothing is in force', { error })
       return NOTHING

@@ -19,7 +19,7 @@ const current = inForce(
       ],
       grants: [{ groups: ['agents'], targets: ['shop'] }],
     },
-    { providers: false, operatorGroups: [] },
+    { providers: false, operators: { groups: [], endSessions: [] } },
   ),
   { providers: false, credentialFor: async () => ({ kind: 'none' }) },
 )

@@ -4,7 +4,7 @@ import type { ApiParts, SessionSummary } from '@sallyport/api'
 import { Denied, Misconfigured } from '@sallyport/core'
 import type { Line, Protocol } from '@sallyport/core'
 import { toHar } from '@sallyport/http'
-import { readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
+import { evidenceOf, readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
 import type { Finding, LocalRecorder } from '@sallyport/recorder'
 import type { Store } from '@sallyport/store'
 import type { Log } from './logging.js'
@@ -44,6 +44,7 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
     },
     replay: (id, signal) => replayed(parts, id, signal),
     cast: (id, signal) => asCast(parts, id, signal),
+    evidence: (id) => evidenceOf(id, store.frames),
     har: async (id) => {
       const { facts } = await sessionOf(parts, id)
       if (facts.protocol !== 'http')

@@ -76,7 +76,7 @@ function Head({ session, onEnded }: { readonly session: Session; readonly onEnde
         {live && <Badge kind="live">live</Badge>}
         <div class="actions">
           {me.operator && <Verify id={session.id} />}
-          {live && (me.kind === 'admin' || own) && <EndSession id={session.id} onEnded={onEnded} />}
+          {live && (me.mayEndSessions || own) && <EndSession id={session.id} onEnded={onEnded} />}
         </div>
       </div>
       <Facts>

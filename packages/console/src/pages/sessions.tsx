@@ -20,7 +20,9 @@ export function SessionsPage({ filter }: { readonly filter: Filter }) {
   return (
     <>
       <h1>Sessions</h1>
-      {!me.operator && <p class="quiet">You see your own. Members of an operators’ group see everyone’s.</p>}
+      {!me.operator && (
+        <p class="quiet">You see your own, and those of agents on your behalf. Members of an operators’ group see everyone’s.</p>
+      )}
       <FilterForm key={JSON.stringify(filter)} filter={filter} live onAsk={(next) => go({ kind: 'sessions', filter: next })} />
       <Answer asked={asked}>{(sessions) => <List sessions={sessions} filter={filter} />}</Answer>
     </>
