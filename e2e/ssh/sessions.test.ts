@@ -222,7 +222,7 @@ describe.skipIf(lacks('ssh', 'sshd'))('sessions', () => {
   })
 
   it('`connect` and `run` bring the token and the host key', async () => {
-    const line = (await stage.gateway.cli(['ca', '--ssh'])).stdout.trim()
+    const line = (await stage.gateway.cli(['ca', '--host-key'])).stdout.trim()
     expect(readFileSync(join(stage.directory, 'known_hosts'), 'utf8')).toContain(line)
     expect(await stage.gateway.cli(['connect', 'web', '--as', 'robot', '--', 'echo connected; exit 3'])).toMatchObject({
       code: 3,

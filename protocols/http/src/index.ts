@@ -10,6 +10,7 @@ import { ToolLists } from './tool-lists.js'
 import { explained } from './explained.js'
 import { transcribe } from './transcribe.js'
 
+export { describedFaults } from './describing.js'
 export { toHar } from './har.js'
 
 export interface HttpOptions {

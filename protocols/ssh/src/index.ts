@@ -13,6 +13,7 @@ import { faultOf } from './command.js'
 import { Commands } from './commands.js'
 import { serveForwards } from './forward.js'
 import type { HostKey } from './host-key.js'
+import { showCertificate } from './library-certificates.js'
 import { identification, tellUnread } from './library.js'
 import { enter } from './login.js'
 import { Served } from './served.js'
@@ -25,6 +26,8 @@ export interface SshOptions {
   readonly sql: SqlReader
   /** The key by which clients know this gateway. */
   readonly hostKey: HostKey
+  /** What an authority says of that key, made anew: for clients that trust the authority instead of the key. */
+  readonly hostCertificate: () => Buffer
   /** Where people log in who show neither key nor token. */
   readonly logins: PersonLogins
 }
@@ -85,7 +88,8 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
       connection.on('error', (error: Error) =>
         gate.log('info', 'ssh connection failed', { client: client.facts.address, reason: error.message }),
       )
-      if (!tellUnread(connection)) return bugIn(new Error('the SSH library is not as expected'), gate, client)
+      if (!tellUnread(connection) || !showCertificate(connection, shared.hostCertificate()))
+        return bugIn(new Error('the SSH library is not as expected'), gate, client)
       void enterAndServe(connection, client, gate, shared, over.signal).catch((error: unknown) => bugIn(error, gate, client))
     },
   )

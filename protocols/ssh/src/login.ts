@@ -5,6 +5,7 @@ import ssh2 from 'ssh2'
 import type { ClientFacts, Gate, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { signaturesOf } from './algorithms.js'
+import { certificateProof, certifiedKeyType } from './certificate-proof.js'
 import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
 import type { PersonLogins } from './ask-person.js'
 
@@ -130,6 +131,7 @@ function proofIn(context: AuthContext): Proof | 'asks' | undefined {
 }
 
 function keyProof(context: PublicKeyAuthContext): Proof | 'asks' | undefined {
+  if (certifiedKeyType(context.key.algo) !== undefined) return certificateProof(context)
   const parsed = ssh2.utils.parseKey(context.key.data)
   const key = Array.isArray(parsed) ? parsed[0] : parsed
   if (key === undefined || key instanceof Error) return undefined

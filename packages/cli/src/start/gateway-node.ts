@@ -32,6 +32,7 @@ import type { Log } from './logging.js'
 import { loginsFor } from './logins.js'
 import { Notices } from './notices.js'
 import type { Listener } from './reachable.js'
+import { hostCertificate, sshAuthorities } from './ssh-authorities.js'
 import { Teardown } from './teardown.js'
 import { warnOfOtherSecret } from './tokens.js'
 
@@ -90,10 +91,12 @@ async function build(building: Building): Promise<GatewayNode> {
   const { configuration, home, log, teardown } = building
   const ground = await openGround(building)
   const rules = await openRules(building, ground)
+  const authorities = sshAuthorities(ground.secret)
   const authenticator = createAuthenticator({
     tokens: ground.store.tokens,
     identities: () => rules.definitions.current.identities,
     providers: configuration.identityProviders,
+    certificates: { own: authorities.users.publicKey, others: configuration.sshAuthorities },
     secret: ground.secret,
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
@@ -113,7 +116,7 @@ async function build(building: Building): Promise<GatewayNode> {
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
     mysql({ salt }),
-    ssh({ sql, hostKey, logins }),
+    ssh({ sql, hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins }),
     http({ targets: () => rules.definitions.current.targets, salt }),
   ]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
@@ -136,6 +139,7 @@ async function build(building: Building): Promise<GatewayNode> {
     log,
     startedAt,
     sshHostKey: hostKey.publicKey,
+    sshAuthorities: authorities,
   }
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url
