@@ -85,6 +85,8 @@ export interface Gate {
   challenge(user: string): Promise<ScramChallenge>
   /** Who, where, whether granted, and the `connect` statement. Throws Denied. */
   admit(login: Login, asking?: Asking): Promise<Session>
+  /** Who calls, of a client that names its target later: nothing is granted by it. Throws Denied. */
+  identify(login: Omit<Login, 'target'>): Promise<Identity>
   /** This connection showed the proof of a session that lives already, so it is no stranger any more. */
   rejoin(session: Session): void
   /** Says what went wrong in the gateway's log. Never a credential, never a value. */

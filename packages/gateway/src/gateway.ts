@@ -187,16 +187,26 @@ class Node implements Gateway {
         known()
         return session
       },
+      identify: async (login) => {
+        const { identity } = await this.#prove(login)
+        known()
+        return identity
+      },
       rejoin: (session) => {
         if (this.#sessions.has(session.id)) known()
       },
     }
   }
 
+  #prove({ user, proof, client }: Omit<Login, 'target'>): Promise<Proved> {
+    const { address, loopback, tls } = client
+    return this.#parts.authenticator.prove({ user, proof, tls, loopback, address })
+  }
+
   async #admit(login: Login, asking: Asking | undefined): Promise<Session> {
-    const { authenticator, log } = this.#parts
-    const { address, loopback, tls } = login.client
-    const proved = await authenticator.prove({ user: login.user, proof: login.proof, tls, loopback, address })
+    const { log } = this.#parts
+    const { address } = login.client
+    const proved = await this.#prove(login)
     const definitions = this.#parts.definitions()
     const target = findTarget(definitions.targets, login)
     // One message for "no such target" and "not granted": a stranger to a target learns nothing about it.

@@ -7,8 +7,7 @@ import type { Target } from '@sallyport/core'
 import { signaturesOf } from './algorithms.js'
 
 /** `certified`: the key that the certificate is about, which must prove itself next. */
-export type Shown =
-  { readonly kind: 'pinned' } | { readonly kind: 'certified'; readonly key: PublicKey } | { readonly kind: 'stranger' }
+type Shown = { readonly kind: 'pinned' } | { readonly kind: 'certified'; readonly key: PublicKey } | { readonly kind: 'stranger' }
 
 export interface HostProof {
   /** What the target is asked for, what is best first; [] where certificates alone count. */
