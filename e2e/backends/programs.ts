@@ -33,9 +33,9 @@ const programNames = [
   'nghttp',
   'nghttpd',
 ] as const
-/** Only the benches drive these. */
-type BenchProgramName = 'nginx' | 'wrk' | 'mitmdump'
-export type ProgramName = (typeof programNames)[number] | BenchProgramName
+/** Used by benches alone; no test needs them. */
+type BenchProgram = 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {
   if (existsSync(join(from, 'vitest.config.ts'))) return from
