@@ -125,7 +125,7 @@ class Caller {
       if (data.length < head) break
       const length = short === 126 ? data.readUInt16BE(2) : short === 127 ? Number(data.readBigUInt64BE(2)) : short
       if (data.length < head + length) break
-      expect((data[1] ?? 0) & 0x80).toBe(0)
+      if (((data[1] ?? 0) & 0x80) !== 0) throw new Error('a server must not mask its frames (section 5.1)')
       this.frames.push({ opcode: (data[0] ?? 0) & 15, payload: Buffer.from(data.subarray(head, head + length)) })
       this.#rest = Buffer.from(data.subarray(head + length))
     }
