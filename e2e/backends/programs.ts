@@ -33,7 +33,9 @@ const programNames = [
   'nghttp',
   'nghttpd',
 ] as const
-export type ProgramName = (typeof programNames)[number]
+/** Used by benches alone; no test needs them. */
+type BenchProgram = 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {
   if (existsSync(join(from, 'vitest.config.ts'))) return from
