@@ -34,10 +34,12 @@ const rulesFor = (directory: string): string => `rules:
 export interface SshStageOptions {
   /** More of sallyport.yaml. */
   readonly rest?: string
+  /** More targets, as lines of its list. */
+  readonly targets?: (server: SshServer) => Promise<string>
   readonly env?: Readonly<Record<string, string>>
 }
 
-export async function openSshStage({ rest = '', env = {} }: SshStageOptions = {}): Promise<SshStage> {
+export async function openSshStage({ rest = '', env = {}, targets = async () => '' }: SshStageOptions = {}): Promise<SshStage> {
   const server = await startSshd()
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-ssh-'))
   const agentKey = await makeKey(join(directory, 'agent_key'))
@@ -50,7 +52,7 @@ export async function openSshStage({ rest = '', env = {} }: SshStageOptions = {}
   - { name: ann, kind: person, groups: [ops] }
   - { name: outsider, kind: agent, groups: [none] }
 targets:
-${target('web')}${target('locked')}${target('open')}${target('impostor', wrongHostKey)}grants:
+${target('web')}${target('locked')}${target('open')}${target('impostor', wrongHostKey)}${await targets(server)}grants:
   - { groups: [agents, ops], targets: ["*"] }
 ${rulesFor(server.directory)}${rest}`,
     { env },

@@ -16,6 +16,10 @@ export interface SshServer {
   readonly hostKey: string
   /** The private key that logs in. */
   readonly keyFile: string
+  /** The authority that certified the host key for 127.0.0.1, as its public key line. */
+  readonly hostAuthority: string
+  /** Files `NAME` and `NAME-cert.pub` of a key of this type that is let in by its certificate alone, for this principal. */
+  certifiedKey(type: string, principal?: string): Promise<string>
   /** Scratch room that commands run on the server may use. */
   readonly directory: string
   readonly log: () => string
@@ -32,6 +36,10 @@ export async function startSshd(): Promise<SshServer> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-e2e-sshd-')))
   chmodSync(directory, 0o755)
   const hostKey = await makeKey(join(directory, 'host_key'))
+  const hostAuthority = await makeKey(join(directory, 'host_ca'))
+  await makeKey(join(directory, 'user_ca'))
+  const certify = (...args: readonly string[]): Promise<string> => runChecked(program('ssh-keygen'), ['-q', ...args])
+  await certify('-s', join(directory, 'host_ca'), '-I', 'host', '-h', '-n', '127.0.0.1', join(directory, 'host_key.pub'))
   const authorized = await makeKey(join(directory, 'stored_key'))
   writeFileSync(join(directory, 'authorized_keys'), `${authorized}\n`, { mode: 0o600 })
   const port = await freePort()
@@ -41,6 +49,8 @@ export async function startSshd(): Promise<SshServer> {
     `Port ${port}
 ListenAddress 127.0.0.1
 HostKey ${directory}/host_key
+HostCertificate ${directory}/host_key-cert.pub
+TrustedUserCAKeys ${directory}/user_ca.pub
 PidFile none
 AuthorizedKeysFile ${directory}/authorized_keys
 StrictModes no
@@ -69,6 +79,13 @@ LogLevel VERBOSE
     port,
     username: userInfo().username,
     hostKey,
+    hostAuthority,
+    certifiedKey: async (type, principal = userInfo().username) => {
+      const file = join(directory, `certified_${type}_${principal}`)
+      await certify('-t', type, '-N', '', '-f', file)
+      await certify('-s', join(directory, 'user_ca'), '-I', 'gateway', '-n', principal, `${file}.pub`)
+      return file
+    },
     keyFile: join(directory, 'stored_key'),
     directory,
     log: () => said,

@@ -241,6 +241,14 @@ export interface ApiParts {
   readonly authorityPem: string
   /** The public key SSH clients know this gateway by: one line, as in known_hosts without the host. */
   readonly sshHostKey: string
+  /** The authority that certifies that key: its own, and by which names clients call the gateway, as in known_hosts. */
+  readonly sshAuthority: { readonly publicKey: string; readonly hosts: readonly string[] }
+  /** A certificate for a public key, in the name of an access token. Throws Denied or Malformed. */
+  readonly sshCertificate: (order: {
+    readonly tokenId: string
+    readonly publicKey: string
+    readonly ttlMs: number
+  }) => Promise<{ readonly certificate: string; readonly identity: string; readonly expiresAt: Date }>
   /** Names besides `localhost` and bare addresses that a browser may call this API by. */
   readonly hosts: readonly string[]
   /** Whose members may read what everyone did, and whose may also end anybody's session. */

@@ -70,6 +70,8 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
     cookieKey: Buffer.alloc(32, 1),
     authorityPem: 'PEM',
     sshHostKey: 'ssh-ed25519 AAAA',
+    sshAuthority: { publicKey: 'ssh-ed25519 BBBB', hosts: ['[127.0.0.1]:12222'] },
+    sshCertificate: async ({ tokenId, ttlMs }) => ({ certificate: `of ${tokenId}`, identity: 'ann', expiresAt: new Date(ttlMs) }),
     hosts: ['gateway.example'],
     operators: () => ({ groups: ['operators'], endSessions: ['oncall'] }),
     prove: async (token) => {

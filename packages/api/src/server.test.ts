@@ -65,6 +65,20 @@ describe('logging in', () => {
   })
 })
 
+it('certifies keys for tokens of identities alone', async () => {
+  const { call } = fixture()
+  const order = { publicKey: 'ssh-ed25519 AAAA', ttlSeconds: 60 }
+  const { status, text } = await call('POST', '/ssh-certificate', 'token-of-ann', order)
+  expect([status, JSON.parse(text)]).toEqual([
+    200,
+    { certificate: 'of t1', identity: 'ann', expiresAt: new Date(60_000).toISOString() },
+  ])
+  expect((await call('POST', '/ssh-certificate', 'admin-token', order)).status).toBe(403)
+  expect((await call('POST', '/ssh-certificate', undefined, order)).status).toBe(401)
+  expect((await call('POST', '/ssh-certificate', 'token-of-ann', { ...order, ttlSeconds: 90_000 })).status).toBe(400)
+  expect(JSON.parse((await call('GET', '/ssh-authority')).text)).toMatchObject({ hosts: ['[127.0.0.1]:12222'] })
+})
+
 describe('who may call', () => {
   it.each([undefined, 'wrong', 'admin-tokem', 'admin-token2', ''])('answers 401 to %s, as a problem', async (token) => {
     const { call } = fixture()

@@ -131,6 +131,7 @@ function addOpenRoutes(app: FastifyInstance, parts: ApiParts): void {
       return reply.type('text/plain; charset=utf-8').send(REVIEW_HINT(id))
     })
   app.get('/api/v1/ssh-host-key', async (_request, reply) => reply.type('text/plain').send(`${parts.sshHostKey}\n`))
+  app.get('/api/v1/ssh-authority', async () => parts.sshAuthority)
   app.get('/api/v1/authority', async (_request, reply) => reply.type('application/x-pem-file').send(parts.authorityPem))
 }
 

@@ -68,8 +68,11 @@ function addGatewayCommands(program: Command, terminal: Terminal, done: Done): v
     (await import('./commands/status.js')).statusCommand(options, terminal),
   )
   command(program, 'ca', 'the certificate that clients of this gateway trust, as PEM')
-    .option('--ssh', 'the host key that SSH clients pin, as in known_hosts without the host')
-    .action(async (options: { json?: true; ssh?: true }) => (await import('./commands/ca.js')).caCommand(options, terminal))
+    .option('--ssh', 'a line for known_hosts: the authority of the host keys that SSH clients meet here')
+    .option('--host-key', 'the SSH host key itself, without the host: for clients that know no certificates')
+    .action(async (options: { json?: true; ssh?: true; hostKey?: true }) =>
+      (await import('./commands/ca.js')).caCommand(options, terminal),
+    )
   command(program, 'seal', 'a secret from stdin, sealed for this installation: paste it into the configuration').action(
     async (options: { json?: true }) => (await import('./commands/seal.js')).sealCommand(options, terminal),
   )
@@ -98,6 +101,11 @@ function addLoginCommands(program: Command, terminal: Terminal): void {
     .option('--device', 'show an address and a code for a browser elsewhere, and open none here')
     .action(async (options: { provider?: string; device?: true; json?: true }) =>
       (await import('./commands/login.js')).loginCommand(options, terminal),
+    )
+  command(program, 'ssh-cert [public-key]', 'certify my SSH key (~/.ssh/id_ed25519.pub, or the next there is) for some hours')
+    .option('--ttl <span>', 'how long at most: 15m, 8h', span('a minute', 60_000, 'a day', 86_400_000), 8 * 3_600_000)
+    .action(async (file: string | undefined, options: { ttl: number; json?: true }) =>
+      (await import('./commands/ssh-cert.js')).sshCertCommand(file, options, terminal),
     )
   command(program, 'logout', 'forget the token of `login`, and revoke it').action(async (options: { json?: true }) =>
     (await import('./commands/login.js')).logoutCommand(options, terminal),

@@ -20,6 +20,8 @@ export interface Target {
   readonly tlsAuthorities?: string
   /** OpenSSH public key line the target must show (ssh). */
   readonly hostKey?: string
+  /** OpenSSH public key line of an authority that certifies the target's host key (ssh). */
+  readonly hostAuthority?: string
   readonly labels: Readonly<Record<string, string>>
   readonly durability: Durability
   /** What a granted caller may do where no rule matches. */
@@ -33,7 +35,9 @@ export interface HttpSettings {
   /** `auto`: where TLS agrees on it. `always` means it in clear, too. */
   readonly http2: 'auto' | 'always' | 'never'
   /** Operations of its OpenAPI file. */
-  readonly operations: readonly { readonly method: string; readonly path: string; readonly id: string }[]
+  readonly operations: readonly HttpOperation[]
+  /** What the shapes of operations refer to, as `#/components/schemas/NAME`; absent: requests are not checked. */
+  readonly schemas?: Readonly<Record<string, unknown>>
   /** Bytes of each body that are read before the request goes on, so that rules can see into it. */
   readonly readBodyBytes: number
   /** Bytes of each body that are recorded; of what is longer, a digest. */
@@ -44,10 +48,41 @@ export interface HttpSettings {
   readonly secretNames: readonly string[]
 }
 
+export interface HttpOperation {
+  readonly method: string
+  /** With templates: `/orders/{id}`. */
+  readonly path: string
+  readonly id: string
+  readonly shape?: RequestShape
+}
+
+/** What requests of an operation must look like. Schemas are JSON Schema 2020-12. */
+export interface RequestShape {
+  readonly parameters: readonly RequestParameter[]
+  /** Absent: there is no body. */
+  readonly body?: { readonly required: boolean; readonly media: Readonly<Record<string, unknown>> }
+}
+
+export interface RequestParameter {
+  readonly in: 'path' | 'query' | 'header'
+  readonly name: string
+  readonly required: boolean
+  /** One value; many of the same name; a list with commas; an object as `name[key]`; an object whose keys stand by themselves. */
+  readonly form: 'one' | 'many' | 'list' | 'deep' | 'open'
+  readonly schema: unknown
+}
+
 export type Credential =
   | { readonly kind: 'none' }
   | { readonly kind: 'password'; readonly username: string; readonly password: Secret }
-  | { readonly kind: 'privateKey'; readonly username: string; readonly privateKey: Secret; readonly passphrase?: Secret }
+  /** `certificate`: an OpenSSH certificate line about that key. */
+  | {
+      readonly kind: 'privateKey'
+      readonly username: string
+      readonly privateKey: Secret
+      readonly passphrase?: Secret
+      readonly certificate?: string
+    }
   | { readonly kind: 'header'; readonly name: string; readonly value: Secret }
   | { readonly kind: 'bearer'; readonly token: Secret }
   /** RFC 6749, section 4.4: a token is fetched with these and goes on in their place. */

@@ -31,6 +31,10 @@ class Tokens implements TokenTable {
       ? Promise.reject(new Error('no database'))
       : Promise.resolve(this.records.filter(({ identity }) => identity === name))
   }
+  byId(id: string): Promise<TokenRecord | undefined> {
+    return Promise.resolve(this.records.find((record) => record.id === id))
+  }
+
   byLookup(lookup: string): Promise<TokenRecord | undefined> {
     this.lookups += 1
     return this.broken

@@ -2,6 +2,7 @@
 
 import { timingSafeEqual } from 'node:crypto'
 import { Denied } from '@sallyport/core'
+import { certifiedBy } from './certificates.js'
 import { identityFrom } from './claims.js'
 import { clientOf, createFailureLimiter } from './failures.js'
 import { createJwtCheck, looksLikeJwt } from './jwt.js'
@@ -9,6 +10,7 @@ import { isCallersFault, Refusal } from './refusal.js'
 import { isLive, lookupOf } from './tokens.js'
 import { scramIterations, scramSalt } from './verifiers.js'
 import type { Identity, Proof, ScramChallenge } from '@sallyport/core'
+import type { CertificateAuthorities, CertifiedLogin } from './certificates.js'
 import type { KnownIdentity } from './claims.js'
 import type { Fetch } from './fetch.js'
 import type { CheckedJwt } from './jwt.js'
@@ -42,9 +44,11 @@ export interface Authenticator {
 }
 
 export interface AuthenticatorParts {
-  readonly tokens: Pick<TokenTable, 'byIdentity' | 'byLookup'>
+  readonly tokens: Pick<TokenTable, 'byIdentity' | 'byLookup' | 'byId'>
   readonly identities: () => readonly KnownIdentity[]
   readonly providers: readonly OidcProvider[]
+  /** Whose SSH certificates count; absent: nobody's. */
+  readonly certificates?: CertificateAuthorities
   /** Of this installation, the same on every node; salts follow from it. */
   readonly secret: Uint8Array
   /** Milliseconds since the Unix epoch. */
@@ -74,11 +78,22 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
     token: { id: record.id, expiresAt: record.expiresAt },
   })
 
+  const provedByCertificate = async (line: string, { user, address }: LoginProof): Promise<Proved> => {
+    if (parts.certificates === undefined) throw new Refusal('certificates are of no configured authority')
+    const certified = certifiedBy(line, parts.certificates, { user, address, now: now(), known })
+    if (certified.kind === 'configured') return certifiedIdentity(certified)
+    const record = await tokens.byId(certified.token)
+    if (record === undefined || record.identity !== certified.name)
+      throw new Refusal('the certificate is of no token that is known')
+    if (!isLive(record, now())) throw new Refusal(`token ${record.id} is expired or revoked`)
+    return sooner(provedBy(record), certified.expiresAt)
+  }
+
   const identify = async (login: LoginProof): Promise<Proved> => {
     const { user, proof } = login
     if (proof.kind === 'challenge') return provedBy(await tokenAnswering(proof.answers, user, tokens, now()))
     if (proof.kind === 'publicKey') return provedByKey(proof.key, user, identities())
-    if (proof.kind === 'certificate') throw new Refusal('certificates are of no configured authority')
+    if (proof.kind === 'certificate') return provedByCertificate(proof.certificate, login)
     const token = proof.token.reveal()
     if (!looksLikeJwt(token)) return provedBy(await tokenInClear(token, user, tokens, now()))
     if (!login.tls && !login.loopback) throw new Refusal('a JWT came over a connection without TLS')
@@ -101,7 +116,7 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
         if (clients.blocked(client) || users.blocked(user)) throw new Refusal('too many failed logins')
         return await identify(login)
       } catch (error) {
-        if (isCallersFault(error)) {
+        if (isCallersFault(error) && isGuess(login.proof)) {
           clients.failed(client)
           users.failed(user)
         }
@@ -111,6 +126,11 @@ export function createAuthenticator(parts: AuthenticatorParts): Authenticator {
       }
     },
   }
+}
+
+/** Who signed with a key did not guess it; and honest clients show each of their keys in turn before the one that counts. */
+function isGuess({ kind }: Proof): boolean {
+  return kind === 'token' || kind === 'challenge'
 }
 
 async function tokenInClear(token: string, user: string, tokens: Pick<TokenTable, 'byLookup'>, now: number): Promise<TokenRecord> {
@@ -161,6 +181,18 @@ function provedByJwt(jwt: CheckedJwt, user: string, known: (name: string) => Kno
   const identity = identityFrom(jwt.claims, jwt.provider, known)
   if (user !== '' && user !== identity.name) throw new Refusal('the JWT is not of this user')
   return { identity, token: { id: jwt.id, expiresAt: jwt.expiresAt } }
+}
+
+function certifiedIdentity({ identity, id, expiresAt }: CertifiedLogin & { kind: 'configured' }): Proved {
+  const { name, kind, groups } = identity
+  return { identity: { id: name, name, kind, groups }, ...(expiresAt === undefined ? {} : { token: { id, expiresAt } }) }
+}
+
+/** A session ends with its token or its certificate, whichever ends first. */
+function sooner(proved: Proved, expiresAt: Date | undefined): Proved {
+  const { token } = proved
+  if (token === undefined || expiresAt === undefined || token.expiresAt <= expiresAt) return proved
+  return { ...proved, token: { ...token, expiresAt } }
 }
 
 /** The signature was checked by the protocol; whose key it is, is told here. */

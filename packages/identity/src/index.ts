@@ -1,6 +1,8 @@
 // Who is calling: access tokens, OpenID Connect, keys.
 
 export * from './authenticator.js'
+export { tokenOption } from './certificates.js'
+export type { CertificateAuthorities, SshAuthority } from './certificates.js'
 export * from './failures.js'
 export { createToken, isLive, lookupOf } from './tokens.js'
 export type { ProviderLogin, TokenOrder, TokenRecord, TokenTable } from './tokens.js'

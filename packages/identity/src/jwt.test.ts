@@ -31,7 +31,11 @@ beforeAll(async () => {
 
 function open(provider: OidcProvider = corp): Authenticator {
   return createAuthenticator({
-    tokens: { byIdentity: () => Promise.resolve([]), byLookup: () => Promise.resolve(undefined) },
+    tokens: {
+      byIdentity: () => Promise.resolve([]),
+      byLookup: () => Promise.resolve(undefined),
+      byId: () => Promise.resolve(undefined),
+    },
     identities: () => identities,
     providers: [provider],
     secret: Buffer.from('x'),

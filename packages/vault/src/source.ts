@@ -14,7 +14,13 @@ export interface SecretSource {
 
 export type CredentialSource =
   | { readonly username: string; readonly password: SecretSource }
-  | { readonly username: string; readonly privateKey: SecretSource; readonly passphrase?: SecretSource | undefined }
+  | {
+      readonly username: string
+      readonly privateKey: SecretSource
+      readonly passphrase?: SecretSource | undefined
+      /** Of SSH; no secret, but it changes as often as one. */
+      readonly certificate?: SecretSource | undefined
+    }
   | { readonly header: { readonly name: string; readonly value: SecretSource } }
   | { readonly bearer: SecretSource }
   | {

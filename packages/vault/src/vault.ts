@@ -56,10 +56,14 @@ export function openVault(options: VaultOptions): Vault {
       const { username } = source
       if ('password' in source) return { kind: 'password', username, password: await read(source.password, context) }
       const privateKey = await read(source.privateKey, context)
-      const { passphrase } = source
-      return passphrase === undefined
-        ? { kind: 'privateKey', username, privateKey }
-        : { kind: 'privateKey', username, privateKey, passphrase: await read(passphrase, context) }
+      const { passphrase, certificate } = source
+      return {
+        kind: 'privateKey',
+        username,
+        privateKey,
+        ...(passphrase === undefined ? {} : { passphrase: await read(passphrase, context) }),
+        ...(certificate === undefined ? {} : { certificate: (await valueOf(certificate, context)).trim() }),
+      }
     },
     seal: (text, context = '') => sealText(sealingKey(), text, context),
     warningsFor: async (source) => {

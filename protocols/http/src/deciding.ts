@@ -35,7 +35,7 @@ export async function decide(exchange: Deciding, understood: Understood, body: B
   if (before !== undefined) return await resume(exchange, understood, before)
   const statement = statementOf(place.nextStatement(), understood)
   const unseen = new AbortController()
-  const refusal = writtenBack(statement, understood, body)
+  const refusal = understood.breaks ?? writtenBack(statement, understood, body)
   let held: Held | undefined
   const settled = place.session.judge(statement, {
     trace: (masks) => traced(masks, understood),
@@ -48,7 +48,7 @@ export async function decide(exchange: Deciding, understood: Understood, body: B
     ...(refusal === undefined ? {} : { refusal }),
     ...(understood.needsRule === undefined ? {} : { needsRule: understood.needsRule }),
   })
-  if (!(settled instanceof Promise)) return { statement: statement.id, ruling: settled }
+  if (!(settled instanceof Promise)) return { statement: statement.id, ruling: hinted(settled, understood) }
   if (binding === undefined) return { statement: statement.id, ruling: unheld(await settled) }
   held = place.held.add(statement.id, binding, settled)
   return await waited(exchange, held)
@@ -71,6 +71,11 @@ async function waited({ place, gone }: Deciding, held: Held): Promise<Decided> {
   const found = await place.held.wait(held, patienceMs, gone)
   if (found.kind === 'ruled') return { statement: held.statement, ruling: found.ruling }
   return { statement: held.statement, ruling: waitingDenial(held), more: { 'retry-after': '15' } }
+}
+
+function hinted(ruling: Ruling, { breaks }: Understood): Ruling {
+  if (ruling.kind !== 'deny' || breaks === undefined) return ruling
+  return { ...ruling, hint: "Send it as the target's OpenAPI description says." }
 }
 
 function unheld(ruling: Ruling): Ruling {

@@ -13,7 +13,7 @@ import type { Fields, Reply, Request } from './message.js'
 import { covered, ExchangeRecord } from './record.js'
 import { problemOf, problemOfDenial, render } from './refusal.js'
 import type { Problem } from './refusal.js'
-import { drain, passedOn, readAhead } from './request-body.js'
+import { drain, passedOn, readAhead, tooMuchLeft } from './request-body.js'
 import type { Body } from './request-body.js'
 import type { Shown } from './routing.js'
 import type { Place } from './sessions.js'
@@ -63,7 +63,7 @@ export async function serveRequest(
       connection.gate.log('error', 'bug: a request failed in an unexpected way', {
         stack: error instanceof Error ? error.stack : String(error),
       })
-    refuseIn(fields, reply, problem, headOnly)
+    refuseIn(fields, reply, closing(problem, request, fields), headOnly)
     drain(request)
   }
 }
@@ -72,7 +72,8 @@ export async function serveRequest(
 async function readsAhead(fields: Fields, { session, stored }: Place): Promise<boolean> {
   // A call of gRPC may go both ways for as long as it lasts: it cannot be read ahead.
   if (isGrpc(fields)) return false
-  return session.mayRule || /json/i.test(field(fields, 'content-type') ?? '') || (await stored.current()).kind === 'aws'
+  if (session.mayRule || session.target.http?.schemas !== undefined) return true
+  return /json/i.test(field(fields, 'content-type') ?? '') || (await stored.current()).kind === 'aws'
 }
 
 async function judged(exchange: Exchange, goOn: () => void): Promise<void> {
@@ -93,8 +94,8 @@ async function denied(exchange: Exchange, { statement, ruling, more }: Decided):
   if (ruling.kind !== 'deny') return
   const { place, reply, request } = exchange
   const plain = problemOfDenial(ruling, place.session.id, statement)
-  const problem: Problem =
-    more === undefined ? plain : { ...plain, title: 'Waiting for review', code: 'review-open', headers: more }
+  const waiting = more === undefined ? plain : { ...plain, title: 'Waiting for review', code: 'review-open', headers: more }
+  const problem = closing(waiting, request, exchange.fields)
   const { headers, body } = render(problem)
   // One that still waits has not ended; what it was told meanwhile is in the review.
   if (!place.over && more === undefined) {
@@ -107,6 +108,11 @@ async function denied(exchange: Exchange, { statement, ruling, more }: Decided):
   }
   refuseIn(exchange.fields, reply, problem, request.method === 'HEAD')
   drain(request)
+}
+
+/** Says so where the connection cannot be used again. */
+function closing(problem: Problem, request: Request, fields: Fields): Problem {
+  return tooMuchLeft(request, fields) ? { ...problem, headers: { ...problem.headers, connection: 'close' } } : problem
 }
 
 /** What the caller showed stays out, wherever else it was put. */
@@ -136,6 +142,10 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   const outgoing = { method, path, host: address.host, headers: answering.asking(own), body: whole, streamed }
   const headers = await stored.applied(outgoing).catch((error: unknown) => answering.failed(error))
   if (headers === undefined) return
+  if (answering.listsTools())
+    await shared.tools.recall(session, route.path, (reason) =>
+      connection.gate.log('warn', 'what tools said before cannot be read', { reason }),
+    )
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
   if (exchange.gone.aborted) return answering.abandoned()

@@ -26,7 +26,8 @@ export function explained(text: string, target: Target): Understood {
   try {
     const understood = understand(target, method.toUpperCase(), path, fields, body)
     const { effects, text: worded } = understood
-    return { text: worded, kind: 'request', effects, namesKnown: true, trace: (masks) => traced(masks, understood) }
+    const refusal = understood.breaks === undefined ? {} : { refusal: understood.breaks }
+    return { text: worded, kind: 'request', effects, ...refusal, namesKnown: true, trace: (masks) => traced(masks, understood) }
   } catch (error) {
     if (!(error instanceof Refused)) throw error
     return { text, kind: 'request', effects: [], refusal: error.message, namesKnown: true, trace: () => ({ kind: 'traced' }) }

@@ -1,9 +1,15 @@
 // Which operation of the target's OpenAPI file a request is. Literal segments count before templates, as the specification says
 // (OpenAPI 3.1, section 4.8.8.2).
 
-import type { Target } from '@sallyport/core'
+import type { HttpOperation, Target } from '@sallyport/core'
 
-type Find = (method: string, path: string) => readonly string[]
+export interface Found {
+  readonly operation: HttpOperation
+  /** What stands in the path where the template has names. */
+  readonly values: Readonly<Record<string, string>>
+}
+
+type Find = (method: string, path: string) => Found | undefined
 
 const compiled = new WeakMap<Target, Find | 'none'>()
 
@@ -11,23 +17,25 @@ const compiled = new WeakMap<Target, Find | 'none'>()
 export function operationsOf(target: Target, method: string, path: string): readonly string[] | undefined {
   let find = compiled.get(target)
   if (find === undefined) {
-    find = compile(target)
+    const operations = target.http?.operations ?? []
+    find = operations.length === 0 ? 'none' : operationFinder(operations)
     compiled.set(target, find)
   }
-  return find === 'none' ? undefined : find(method, path)
+  if (find === 'none') return undefined
+  const found = find(method, path)
+  return found === undefined ? [] : [found.operation.id]
 }
 
-function compile(target: Target): Find | 'none' {
-  const operations = target.http?.operations ?? []
-  if (operations.length === 0) return 'none'
-  const templates = operations.map(({ method, path, id }) => ({ method: method.toUpperCase(), id, segments: path.split('/') }))
+/** For decoded paths. */
+export function operationFinder(operations: readonly HttpOperation[]): Find {
+  const templates = operations
+    .map((operation) => ({ operation, method: operation.method.toUpperCase(), segments: operation.path.split('/') }))
+    .map((template) => ({ ...template, fixed: template.segments.filter((segment) => !segment.includes('{')).length }))
+    .toSorted((one, other) => other.fixed - one.fixed)
   return (method, path) => {
     const asked = path.split('/')
-    const met = templates.filter((template) => template.method === method && fits(template.segments, asked))
-    const fixed = (template: (typeof templates)[number]): number =>
-      template.segments.filter((segment) => !segment.includes('{')).length
-    const best = met.toSorted((one, other) => fixed(other) - fixed(one))[0]
-    return best === undefined ? [] : [best.id]
+    const best = templates.find((template) => template.method === method && fits(template.segments, asked))
+    return best === undefined ? undefined : { operation: best.operation, values: valuesOf(best.segments, asked) }
   }
 }
 
@@ -41,4 +49,15 @@ function segmentFits(template: string, asked: string): boolean {
   const close = template.lastIndexOf('}')
   const [head, tail] = [template.slice(0, open), template.slice(close + 1)]
   return asked.length > head.length + tail.length && asked.startsWith(head) && asked.endsWith(tail)
+}
+
+/** A segment with several names in it is not taken apart. */
+function valuesOf(template: readonly string[], asked: readonly string[]): Readonly<Record<string, string>> {
+  const values: Record<string, string> = Object.create(null) as Record<string, string>
+  for (const [index, segment] of template.entries()) {
+    const [, head = '', name, tail = ''] = /^([^{}]*)\{([^{}]+)\}([^{}]*)$/.exec(segment) ?? []
+    const value = asked[index] ?? ''
+    if (name !== undefined) values[name] = value.slice(head.length, value.length - tail.length)
+  }
+  return values
 }

@@ -84,9 +84,18 @@ function nextChunk(request: Request): Promise<Buffer | undefined> {
 
 const gone = (): Malformed => new Malformed('client', 'connection-closed', 'the caller went away in the middle of its request')
 
+const mostDrained = 256 * 1024
+
+/** Whether so much of the body is still to come that the connection is cut rather than all of it read; HTTP/2 cuts the stream alone. */
+export function tooMuchLeft(request: Request, fields: Fields): boolean {
+  if ('authority' in request || request.complete) return false
+  const length = field(fields, 'content-length')
+  return length === undefined ? field(fields, 'transfer-encoding') !== undefined : Number(length) > mostDrained
+}
+
 /** What is left of a body that nobody wants, so that the connection can be used again; cut where it is long. */
 export function drain(request: Request): void {
-  let left = 256 * 1024
+  let left = mostDrained
   request.on('data', (chunk: Buffer) => {
     left -= chunk.length
     if (left >= 0) return

@@ -5,6 +5,7 @@ import { Remembered } from '@sallyport/core'
 import type { Effect, Statement, Target } from '@sallyport/core'
 import { graphqlFacts, noBody, readBody, unknownBody } from './body-facts.js'
 import type { Asked, BodyFacts } from './body-facts.js'
+import { breaks } from './describing.js'
 import { coverQuery } from './headers.js'
 import { shownBodyCharacters } from './limits.js'
 import { field } from './message.js'
@@ -17,6 +18,8 @@ export interface Understood {
   readonly kind?: 'tunnel'
   /** Off unless a rule allows it, for this reason. */
   readonly needsRule?: string
+  /** How it breaks the target's own description. */
+  readonly breaks?: string
   readonly effects: readonly Effect[]
   readonly facts: BodyFacts
   readonly text: string
@@ -41,6 +44,7 @@ export function understand(target: Target, method: string, path: string, fields:
     .filter(([name]) => /^x-http-method(?:-override)?$|^x-method-override$/.test(name))
     .map(([, value]) => value.trim().toUpperCase())
   const effects = effectsOf(target, [...new Set([method, ...overridden])], path, facts, body === 'absent' || body.length === 0)
+  const broken = breaks(target, { method, path, fields, contentType: type, body, json: facts.json })
   const claimed =
     traceparent(field(fields, 'traceparent')) ?? facts.calls.map((call) => traceparent(call.traceparent)).find(Boolean)
   return {
@@ -49,6 +53,7 @@ export function understand(target: Target, method: string, path: string, fields:
     text: textOf(method, coverQuery(path, target), body, type),
     parameters: typeof body === 'string' || body.length === 0 ? [] : [`sha256:${createHash('sha256').update(body).digest('hex')}`],
     ...(claimed === undefined ? {} : { provenance: claimed }),
+    ...(broken === undefined ? {} : { breaks: broken }),
   }
 }
 

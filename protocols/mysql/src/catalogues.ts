@@ -72,8 +72,11 @@ async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
   // What is marked stale from here on is read again.
   place.stale = false
   try {
-    const { columns, views, functions } = await readCatalogue(reach)
-    place.current = { content: new MysqlCatalog(columns, views, functions), readAtMs: Date.now() }
+    const rows = await readCatalogue(reach)
+    // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
+    const known = place.current?.content
+    const content = known?.isOf(rows) === true ? known : new MysqlCatalog(rows.columns, rows.views, rows.functions)
+    place.current = { content, readAtMs: Date.now() }
     return place.current
   } catch (error) {
     place.stale = true

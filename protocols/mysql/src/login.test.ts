@@ -39,6 +39,8 @@ async function play(
         ? Promise.resolve({ id: stranger } as unknown as Session)
         : Promise.reject(new Denied('unauthenticated', 'login failed'))
     },
+    identify: () => Promise.reject(new Error('not asked')),
+    inside: () => ({ kind: 'unknown' }),
     rejoin: () => {},
     log: () => {},
   }

@@ -1,7 +1,8 @@
 // SSH: let the client in, admit, log in at the target, serve the channels. The library cuts the bytes; what they mean is decided here.
 
+import type { Duplex } from 'node:stream'
 import { Denied } from '@sallyport/core'
-import type { ClientConnection, Gate, Protocol, Session, Traced } from '@sallyport/core'
+import type { ClientConnection, Gate, Identity, Protocol, Session, Traced } from '@sallyport/core'
 import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
@@ -13,6 +14,9 @@ import { faultOf } from './command.js'
 import { Commands } from './commands.js'
 import { serveForwards } from './forward.js'
 import type { HostKey } from './host-key.js'
+import { serveJumps } from './jump.js'
+import type { Jump } from './jump.js'
+import { showCertificate } from './library-certificates.js'
 import { identification, tellUnread } from './library.js'
 import { enter } from './login.js'
 import { Served } from './served.js'
@@ -25,6 +29,8 @@ export interface SshOptions {
   readonly sql: SqlReader
   /** The key by which clients know this gateway. */
   readonly hostKey: HostKey
+  /** What an authority says of that key, made anew: for clients that trust the authority instead of the key. */
+  readonly hostCertificate: () => Buffer
   /** Where people log in who show neither key nor token. */
   readonly logins: PersonLogins
 }
@@ -61,7 +67,7 @@ interface Shared extends SshOptions {
   readonly commands: Commands
 }
 
-async function serve(client: ClientConnection, gate: Gate, shared: Shared): Promise<void> {
+async function serve(client: ClientConnection, gate: Gate, shared: Shared, jump?: Jump): Promise<void> {
   const { stream } = client
   const over = new AbortController()
   const closed = new Promise<void>((resolve) => {
@@ -85,8 +91,11 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
       connection.on('error', (error: Error) =>
         gate.log('info', 'ssh connection failed', { client: client.facts.address, reason: error.message }),
       )
-      if (!tellUnread(connection)) return bugIn(new Error('the SSH library is not as expected'), gate, client)
-      void enterAndServe(connection, client, gate, shared, over.signal).catch((error: unknown) => bugIn(error, gate, client))
+      if (!tellUnread(connection) || !showCertificate(connection, shared.hostCertificate()))
+        return bugIn(new Error('the SSH library is not as expected'), gate, client)
+      void enterAndServe({ connection, client, gate, shared, jump, over: over.signal }).catch((error: unknown) =>
+        bugIn(error, gate, client),
+      )
     },
   )
   inject(server, stream)
@@ -105,21 +114,41 @@ function bugIn(error: unknown, gate: Gate, client: ClientConnection, session?: s
   client.stream.destroy()
 }
 
-async function enterAndServe(
-  connection: Connection,
-  client: ClientConnection,
-  gate: Gate,
-  shared: Shared,
-  over: AbortSignal,
-): Promise<void> {
-  const entered = await enter(connection, { facts: client.facts, gate, logins: shared.logins, signal: over })
+interface Serving {
+  readonly connection: Connection
+  readonly client: ClientConnection
+  readonly gate: Gate
+  readonly shared: Shared
+  /** This connection came through another of ours. */
+  readonly jump: Jump | undefined
+  readonly over: AbortSignal
+}
+
+async function enterAndServe(serving: Serving): Promise<void> {
+  const { connection, client, gate, shared, jump, over } = serving
+  const entered = await enter(connection, { facts: client.facts, gate, logins: shared.logins, jump, signal: over })
   if (entered === undefined) return
-  if ('refusal' in entered) {
-    refuseChannels(connection, entered.refusal)
-    hangUpLater(connection, client, gate.limits.loginMs)
-    return
+  if ('session' in entered) return serveSession(entered.session, connection, client, gate, shared, over)
+  refuseChannels(connection, entered.refusal)
+  if (entered.caller === undefined) hangUpLater(connection, client, gate.limits.loginMs)
+  else serveAsJumpHost(entered.caller, serving)
+}
+
+/** No target was named that there is: a client that jumps names it next. */
+function serveAsJumpHost(caller: Identity, { connection, client, gate, shared }: Serving): void {
+  const inner = async (stream: Duplex, jump: Jump): Promise<void> => {
+    try {
+      await serve({ stream, facts: client.facts }, gate, shared, jump)
+    } catch (error) {
+      bugIn(error, gate, client)
+    }
   }
-  await serveSession(entered.session, connection, client, gate, shared, over)
+  const hangUp = (): void => {
+    connection.end()
+    client.stream.destroy()
+  }
+  const forget = serveJumps(connection, { caller, serve: inner, hangUp, idleMs: gate.limits.loginMs })
+  client.stream.once('close', forget)
 }
 
 /** A client that may not in has heard why; nothing else keeps it here. */

@@ -1,10 +1,12 @@
 // The client's end of the login: who calls, for which target, and what shows it.
 
-import { Denied, secret } from '@sallyport/core'
+import { Denied, isSameIdentity, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
-import type { ClientFacts, Gate, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
+import type { ClientFacts, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { signaturesOf } from './algorithms.js'
+import { certificateProof, certifiedKeyType } from './certificate-proof.js'
+import type { Jump } from './jump.js'
 import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
 import type { PersonLogins } from './ask-person.js'
 
@@ -15,7 +17,10 @@ export function readUser(user: string): { readonly identity: string; readonly ta
 }
 
 /** What a login came to: a session, or the reason why there is none, to be told on the first channel. */
-export type Entered = { readonly session: Session } | { readonly refusal: Denied }
+export type Entered =
+  | { readonly session: Session }
+  /** `caller`: who they are, where they are known and named no target of theirs; they may still jump to one. */
+  | { readonly refusal: Denied; readonly caller?: Identity }
 
 /** OpenSSH's MaxAuthTries is 6; a query before each signature doubles it, and agents hold several keys. */
 const maxTries = 20
@@ -24,6 +29,7 @@ export interface EnterParts {
   readonly facts: ClientFacts
   readonly gate: Gate
   readonly logins: PersonLogins
+  readonly jump: Jump | undefined
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal
 }
@@ -96,27 +102,47 @@ function ask(
 async function admit(
   context: AuthContext,
   proof: Proof,
-  { facts, gate, signal }: EnterParts,
+  { facts, gate, jump, signal }: EnterParts,
   waiting: () => void,
 ): Promise<Entered | 'not proved'> {
-  const { identity, target } = readUser(context.username)
-  const login: Login = { user: identity, target, protocol: 'ssh', proof, client: { ...facts, tls: true } }
+  const login = loginOf(context.username, proof, facts, jump)
   const onWait = (notice: ReviewNotice): void => {
     // People take longer than a login may.
     waiting()
     gate.log('info', 'a connection waits for review', { review: notice.review })
   }
   try {
+    if (jump !== undefined) await requireSame(login, jump, gate)
     return { session: await gate.admit(login, { signal, onWait }) }
   } catch (error) {
     if (error instanceof Denied && error.code === 'unauthenticated') {
       gate.log('info', 'login failed', { client: login.client.address, code: error.code, reason: error.message })
       return 'not proved'
     }
-    if (error instanceof Denied) return { refusal: error }
+    if (error instanceof Denied) return refused(error, login, jump, gate)
     gate.log('error', 'a login could not be finished', { client: login.client.address, reason: String(error) })
     return { refusal: new Denied('gateway-fault', 'the gateway met a fault of its own') }
   }
+}
+
+/** Inside a jump the channel says which target, and the name before `@` says at most who calls: it is usually that of the local user. */
+function loginOf(username: string, proof: Proof, facts: ClientFacts, jump: Jump | undefined): Login {
+  const { identity, target } = readUser(username)
+  return { user: identity, target: jump?.target ?? target, protocol: 'ssh', proof, client: { ...facts, tls: true } }
+}
+
+/** Whoever came as one may not go on as another: the outer login vouches for where the inner one comes from. Throws Denied. */
+async function requireSame(login: Login, jump: Jump, gate: Gate): Promise<void> {
+  const inner = await gate.identify(login)
+  if (isSameIdentity(inner, jump.caller)) return
+  gate.log('warn', 'a jump was begun as one identity and went on as another', { outer: jump.caller.name, inner: inner.name })
+  throw new Denied('unauthenticated', 'the login inside a jump is of another identity than the one outside')
+}
+
+async function refused(refusal: Denied, login: Login, jump: Jump | undefined, gate: Gate): Promise<Entered> {
+  if (refusal.code !== 'not-granted' || jump !== undefined) return { refusal }
+  const caller = await gate.identify(login).catch(() => undefined)
+  return { refusal, ...(caller === undefined ? {} : { caller }) }
 }
 
 /** `asks`: whether a signature by this key would be looked at. It always is; whose key it is, only a signature may learn. */
@@ -130,6 +156,7 @@ function proofIn(context: AuthContext): Proof | 'asks' | undefined {
 }
 
 function keyProof(context: PublicKeyAuthContext): Proof | 'asks' | undefined {
+  if (certifiedKeyType(context.key.algo) !== undefined) return certificateProof(context)
   const parsed = ssh2.utils.parseKey(context.key.data)
   const key = Array.isArray(parsed) ? parsed[0] : parsed
   if (key === undefined || key instanceof Error) return undefined

@@ -18,6 +18,19 @@ const createBody = z.strictObject({
   ttlSeconds: z.number().int().min(TTL_SECONDS.least).max(TTL_SECONDS.most).default(TTL_SECONDS.usual),
 })
 
+const CERTIFICATE_TTL_SECONDS = { least: 60, most: 24 * 3600, usual: 8 * 3600 }
+
+const certificateBody = z.strictObject({
+  // RSA of 8192 bits has 1400 characters or so.
+  publicKey: z.string().min(1).max(4096),
+  ttlSeconds: z
+    .number()
+    .int()
+    .min(CERTIFICATE_TTL_SECONDS.least)
+    .max(CERTIFICATE_TTL_SECONDS.most)
+    .default(CERTIFICATE_TTL_SECONDS.usual),
+})
+
 export const accessRoutes: readonly Route[] = [
   route({
     method: 'GET',
@@ -49,6 +62,23 @@ export const accessRoutes: readonly Route[] = [
       const revoked = await parts.tokens.revoke(caller.tokenId)
       if (revoked) parts.log('info', 'logged out', { token: caller.tokenId, identity: caller.name })
       return { id: caller.tokenId, revoked }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/ssh-certificate',
+    may: 'proved',
+    input: z.object({ body: certificateBody }),
+    answer: async ({ caller, body }, parts) => {
+      if (caller.kind === 'admin' || caller.tokenId === null)
+        throw new Denied(
+          'needs-access-token',
+          'a certificate is for an identity; run `sallyport login`, or set SALLYPORT_TOKEN to its access token',
+        )
+      const { tokenId } = caller
+      const made = await parts.sshCertificate({ tokenId, publicKey: body.publicKey, ttlMs: body.ttlSeconds * 1000 })
+      parts.log('info', 'ssh certificate made', { identity: made.identity, token: tokenId, expiresAt: made.expiresAt })
+      return made
     },
   }),
   route({

@@ -22,11 +22,23 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       ...(tlsAuthorities === undefined ? {} : { tlsAuthorities }),
     }
     if (written.protocol === 'http') {
-      const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames, http2 } = written
-      const settings = { http2, operations, readBodyBytes, recordBodyBytes, patienceMs: patienceSeconds * 1000, secretNames }
+      const { operations, readBodyBytes, recordBodyBytes, patienceSeconds, secretNames, http2, schemas } = written
+      const settings = {
+        http2,
+        operations,
+        readBodyBytes,
+        recordBodyBytes,
+        patienceMs: patienceSeconds * 1000,
+        secretNames,
+        ...(schemas === undefined ? {} : { schemas }),
+      }
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
-    if (written.protocol === 'ssh') return { ...common, databases: [], trust: { functions: [] }, hostKey: written.hostKey }
+    if (written.protocol === 'ssh') {
+      const { hostKey, hostAuthority } = written
+      const proof = { ...(hostKey === undefined ? {} : { hostKey }), ...(hostAuthority === undefined ? {} : { hostAuthority }) }
+      return { ...common, databases: [], trust: { functions: [] }, ...proof }
+    }
     const { database, databases, trust } = written
     return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }
   })

@@ -3,7 +3,9 @@
 import { X509Certificate, createPrivateKey } from 'node:crypto'
 import { accessSync, constants, readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { readOperations } from './openapi.js'
+import { readPublicKeyLine } from '@sallyport/certificates'
+import { Malformed } from '@sallyport/core'
+import { readOpenapi } from './openapi.js'
 import type { Problem } from './references.js'
 import type { WrittenConfiguration, WrittenDefinitions, WrittenTarget } from './schema.js'
 import { reasonOf } from './text.js'
@@ -34,9 +36,11 @@ function resolveTarget(target: WrittenTarget, index: number, directory: string):
   // The same form, with its paths made absolute.
   const resolved = { ...target, credential: credential.value } as WrittenTarget
   if (resolved.protocol === 'http' && resolved.openapi !== undefined) {
-    const read = readOperations(resolve(directory, resolved.openapi))
+    const { file, check } = resolved.openapi
+    const read = readOpenapi(resolve(directory, file), check)
     if (read.problem !== undefined) problems.push({ path: [...at, 'openapi'], message: read.problem })
     resolved.operations = [...read.operations]
+    if (read.schemas !== undefined) resolved.schemas = read.schemas
     delete resolved.openapi
   }
   if (target.tlsAuthorities === undefined) return { value: resolved, problems }
@@ -47,19 +51,31 @@ function resolveTarget(target: WrittenTarget, index: number, directory: string):
 
 /** Providers whose clients' secrets are where they are said to be. */
 export function providerProblems(providers: WrittenConfiguration['identityProviders'], directory: string): readonly Problem[] {
-  return providers.flatMap(({ name, clientId, clientSecret }, index) => {
+  return providers.flatMap((provider, index): readonly Problem[] => {
     const at = ['identityProviders', index]
+    const { name } = provider
     const earlier = providers.findIndex((each) => each.name === name)
+    const taken = `identityProviders[${earlier}] has the name "${name}" already; choose another`
+    const problems = earlier < index ? [{ path: [...at, 'name'], message: taken }] : []
+    if (provider.kind === 'ssh-ca') return [...problems, ...publicKeyProblems(provider.publicKey, [...at, 'publicKey'])]
+    const { clientId, clientSecret } = provider
     return [
-      ...(earlier < index
-        ? [{ path: [...at, 'name'], message: `identityProviders[${earlier}] has the name "${name}" already; choose another` }]
-        : []),
+      ...problems,
       ...(clientSecret !== undefined && clientId === undefined
         ? [{ path: [...at, 'clientSecret'], message: 'a secret of no client; add clientId' }]
         : []),
       ...withFiles(clientSecret, [...at, 'clientSecret'], directory).problems,
     ]
   })
+}
+
+function publicKeyProblems(line: string, path: Problem['path']): readonly Problem[] {
+  try {
+    readPublicKeyLine(line)
+    return []
+  } catch (error) {
+    return [{ path, message: error instanceof Malformed ? error.message : String(error) }]
+  }
 }
 
 /** Every `{ file: PATH }` in it made absolute; each that cannot be read is a problem. */

@@ -19,11 +19,30 @@ const webAddress = z
 const bytes = (most: number, standard: number) =>
   z.int('not a number of bytes').min(0, 'not a number of bytes').max(most, `too much; write at most ${most}`).default(standard)
 
+const shape = z.strictObject({
+  parameters: z
+    .array(
+      z.strictObject({
+        in: z.enum(['path', 'query', 'header']),
+        name: z.string().max(300),
+        required: z.boolean(),
+        form: z.enum(['one', 'many', 'list', 'deep', 'open']),
+        schema: z.unknown(),
+      }),
+    )
+    .max(1000)
+    .readonly(),
+  body: z.strictObject({ required: z.boolean(), media: z.record(z.string(), z.unknown()) }).exactOptional(),
+})
+
 const operation = z.strictObject({
   method: z.string().min(1).max(20),
   path: z.string().min(1).max(1000),
   id: z.string().min(1).max(300),
+  shape: shape.exactOptional(),
 })
+
+const openapiSource = z.strictObject({ file: z.string().min(1), check: z.boolean().default(false) })
 
 const megabyte = 1024 * 1024
 
@@ -72,10 +91,11 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
     credential: credential.optional(),
     /** Which HTTP the target is spoken to in. */
     http2: z.enum(['auto', 'always', 'never']).default('auto'),
-    /** An OpenAPI file, JSON or YAML: gives operations their names. */
-    openapi: z.string().min(1).optional(),
+    /** An OpenAPI file, JSON or YAML: gives operations their names; `check` refuses what does not keep to it. */
+    openapi: z.preprocess((written) => (typeof written === 'string' ? { file: written } : written), openapiSource).optional(),
     /** What the file said; written by `export-config`. */
-    operations: z.array(operation).max(20_000).default([]),
+    operations: z.array(operation).max(20_000).readonly().default([]),
+    schemas: z.record(z.string(), z.unknown()).optional(),
     readBodyBytes: bytes(16 * megabyte, megabyte),
     recordBodyBytes: bytes(16 * megabyte, megabyte),
     /** Under the minute after which most clients and proxies give up. */
@@ -96,7 +116,7 @@ export function httpTargetSchema<C extends z.core.$ZodShape, S extends z.ZodType
     } = written as {
       readonly address: string
       readonly credential?: unknown
-      readonly openapi?: string
+      readonly openapi?: unknown
     }
     if (!URL.canParse(address) || !new URL(address).hostname.includes('*')) return
     const fault = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message })

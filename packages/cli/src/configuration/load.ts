@@ -15,7 +15,15 @@ import type { WrittenConfiguration, WrittenDefinitions } from './schema.js'
 import { schemaFaults } from './wording.js'
 import { readText } from './text.js'
 
-export interface Configuration extends Omit<WrittenConfiguration, 'identities' | 'targets' | 'grants' | 'rules' | 'tls'> {
+type WrittenProvider = WrittenConfiguration['identityProviders'][number]
+
+export interface Configuration extends Omit<
+  WrittenConfiguration,
+  'identities' | 'targets' | 'grants' | 'rules' | 'tls' | 'identityProviders'
+> {
+  /** Those that may know identities which the file does not. */
+  readonly identityProviders: readonly Extract<WrittenProvider, { kind: 'oidc' }>[]
+  readonly sshAuthorities: readonly Extract<WrittenProvider, { kind: 'ssh-ca' }>[]
   readonly file: string
   readonly directory: string
   /** PEM. */
@@ -45,24 +53,30 @@ export function parseConfiguration(file: string, text: string, env: Environment)
     ]
     return { kind: 'faulty', file, faults: together(located.faults, faults) }
   }
-  const { identities, targets, grants, rules, tls, ...rest } = parsed.data
+  const { identities, targets, grants, rules, tls, identityProviders: providers, ...rest } = parsed.data
+  const identityProviders = providers.filter((each) => each.kind === 'oidc')
+  const sshAuthorities = providers.filter((each) => each.kind === 'ssh-ca')
   const directory = dirname(resolve(file))
   const definitions = resolveDefinitions({ identities, targets, grants, rules }, directory)
   const certificate = resolveTls(tls, directory)
   const problems = [
     ...definitions.problems,
     ...certificate.problems,
-    ...providerProblems(rest.identityProviders, directory),
+    ...providerProblems(providers, directory),
     ...listenerProblems(parsed.data),
     ...referenceProblems(definitions.value, {
-      providers: rest.identityProviders.length > 0,
+      providers: identityProviders.length > 0,
       operators: rest.operators,
     }),
   ]
   const faults = together(located.faults, atPlaces(problems, located))
   if (faults.length > 0) return { kind: 'faulty', file, faults }
   const warnings = atPlaces(passwordWarnings(parsed.data, located), located)
-  return { kind: 'loaded', value: { ...rest, file, directory, tls: certificate.value, definitions: definitions.value }, warnings }
+  return {
+    kind: 'loaded',
+    value: { ...rest, identityProviders, sshAuthorities, file, directory, tls: certificate.value, definitions: definitions.value },
+    warnings,
+  }
 }
 
 /**

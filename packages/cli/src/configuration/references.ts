@@ -5,7 +5,7 @@ import type { Known } from '@sallyport/policy'
 import { targetsOf } from './definitions.js'
 import { didYouMean } from './fault.js'
 import type { Path } from './fault.js'
-import type { WrittenDefinitions } from './schema.js'
+import type { WrittenDefinitions, WrittenTarget } from './schema.js'
 
 export interface Problem {
   readonly path: Path
@@ -28,6 +28,7 @@ export function referenceProblems(definitions: WrittenDefinitions, { providers, 
   return [
     ...duplicates('identities', definitions.identities),
     ...duplicates('targets', definitions.targets),
+    ...definitions.targets.flatMap(hostProblems),
     ...below('grants', grantsNobodyHas(definitions.grants, known), known),
     ...below('rules', neverMatches(definitions.rules, known), known),
     ...(['groups', 'endSessions'] as const).flatMap((list) =>
@@ -38,6 +39,14 @@ export function referenceProblems(definitions: WrittenDefinitions, { providers, 
       ),
     ),
   ]
+}
+
+/** Never trusted blindly. */
+function hostProblems(target: WrittenTarget, index: number): readonly Problem[] {
+  if (target.protocol !== 'ssh' || target.hostKey !== undefined || target.hostAuthority !== undefined) return []
+  const message =
+    'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA...", or hostAuthority where its host key is certified'
+  return [{ path: ['targets', index], message }]
 }
 
 function duplicates(list: string, named: readonly { readonly name: string }[]): readonly Problem[] {

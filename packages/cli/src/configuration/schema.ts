@@ -91,12 +91,14 @@ const secretSourceSchema = z
     error: 'a secret has one source; write exactly one of env, file, sealed, vault',
   })
 
+const providerName = z.string().min(1).max(63)
+
 const SAML_IS_NOT_SPOKEN =
   'SAML is not spoken here; put a broker in between that speaks OpenID Connect (Keycloak, Dex, Authentik) and write kind: oidc'
 
-const providerSchema = z.strictObject({
-  name: z.string().min(1).max(63),
-  kind: z.literal('oidc', { error: (issue) => (issue.input === 'saml' ? SAML_IS_NOT_SPOKEN : undefined) }),
+const oidcProvider = z.strictObject({
+  name: providerName,
+  kind: z.literal('oidc'),
   issuer: z.url({ protocol: /^https?$/, error: 'not a web address; write the issuer as its discovery document does' }),
   /** People log in here where the gateway is a client of the provider. */
   clientId: z.string().min(1).optional(),
@@ -118,6 +120,27 @@ const providerSchema = z.strictObject({
 /** One line of an OpenSSH .pub file or of known_hosts without its host. */
 const PUBLIC_KEY = /^(?:ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) [A-Za-z0-9+/=]+(?: .*)?$/
 
+/** An authority of SSH certificates that is not ours (Vault's, step-ca's). */
+const sshProvider = z.strictObject({
+  name: providerName,
+  kind: z.literal('ssh-ca'),
+  publicKey: z.string().regex(PUBLIC_KEY, 'not a public key; write the one line of the authority’s .pub file'),
+  /** Whom it may certify. */
+  principals: z.array(pattern).min(1).max(256),
+})
+
+const providerSchema = z.discriminatedUnion('kind', [oidcProvider, sshProvider], {
+  error: (issue) => {
+    if (issue.code !== 'invalid_union') return undefined
+    const saml = isRecord(issue.input) && issue.input['kind'] === 'saml'
+    return saml ? SAML_IS_NOT_SPOKEN : 'not a kind of identity provider; write oidc or ssh-ca'
+  },
+})
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
+}
+
 const username = z.string().min(1).max(63)
 
 const credentialSchema = z
@@ -126,6 +149,11 @@ const credentialSchema = z
     password: secretSourceSchema.optional(),
     privateKey: secretSourceSchema.optional(),
     passphrase: secretSourceSchema.optional(),
+    certificate: secretSourceSchema.optional(),
+  })
+  .refine((credential) => credential.certificate === undefined || credential.privateKey !== undefined, {
+    path: ['certificate'],
+    error: 'a certificate is about a key; write privateKey as well',
   })
   .refine((credential) => (credential.password === undefined) !== (credential.privateKey === undefined), {
     error: 'a credential has one proof; write password, or privateKey (ssh)',
@@ -150,18 +178,19 @@ const sqlTarget = z.strictObject({
   trust: z.strictObject({ functions: z.array(pattern).max(1024).default([]) }).default({ functions: [] }),
 })
 
+const hostPublicKey = z
+  .string()
+  .regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host, or that of an authority’s .pub file')
+
 const sshTarget = z.strictObject({
   ...commonTarget,
   protocol: z.literal('ssh'),
   address: address(1),
   credential: credentialSchema,
   /** The key the target must show. */
-  hostKey: z
-    .string({
-      error: (issue) =>
-        issue.input === undefined ? 'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA..."' : undefined,
-    })
-    .regex(PUBLIC_KEY, 'not a public key; write the line `ssh-keyscan` prints, without the host'),
+  hostKey: hostPublicKey.optional(),
+  /** Whose certificate for its key the target must show. */
+  hostAuthority: hostPublicKey.optional(),
 })
 
 const targetSchema = z.discriminatedUnion('protocol', [sqlTarget, sshTarget, httpTargetSchema(commonTarget, secretSourceSchema)], {

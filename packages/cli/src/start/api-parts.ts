@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { ApiParts, Status } from '@sallyport/api'
+import { publicKeyLine } from '@sallyport/certificates'
 import type { Protocol, Secret } from '@sallyport/core'
 import type { Gateway } from '@sallyport/gateway'
 import type { Authenticator, Logins } from '@sallyport/identity'
@@ -18,9 +19,11 @@ import { explainer, schemas } from './explain.js'
 import type { KeptDefinitions } from './kept-definitions.js'
 import type { Log } from './logging.js'
 import type { Notices } from './notices.js'
-import { reachableTargets } from './reachable.js'
+import { reachableTargets, sshHosts } from './reachable.js'
 import type { Listener } from './reachable.js'
 import { recordFor, verifyFor } from './record.js'
+import { certificatesFor } from './ssh-authorities.js'
+import type { SshAuthorities } from './ssh-authorities.js'
 import { tokensFor } from './tokens.js'
 
 export interface NodeParts {
@@ -32,6 +35,7 @@ export interface NodeParts {
   readonly secret: Uint8Array
   readonly tls: { readonly authorityPem: string }
   readonly sshHostKey: string
+  readonly sshAuthorities: SshAuthorities
   readonly store: Store
   readonly recorder: LocalRecorder
   readonly definitions: KeptDefinitions
@@ -57,6 +61,8 @@ export function apiParts(parts: NodeParts): ApiParts {
     ...(site === undefined ? {} : { site }),
     authorityPem: parts.tls.authorityPem,
     sshHostKey: parts.sshHostKey,
+    sshAuthority: { publicKey: publicKeyLine(parts.sshAuthorities.hosts.publicKey), hosts: sshHosts(listeners, publicHost) },
+    sshCertificate: certificatesFor(parts.sshAuthorities.users, store.tokens),
     hosts: publicHost === undefined ? [] : [publicHost],
     operators: () => configuration.operators,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),

@@ -30,6 +30,7 @@ import { loginsFor } from './logins.js'
 import { Notices } from './notices.js'
 import { allProtocols } from './protocols.js'
 import type { Listener } from './reachable.js'
+import { hostCertificate, sshAuthorities } from './ssh-authorities.js'
 import { Teardown } from './teardown.js'
 import { warnOfOtherSecret } from './tokens.js'
 
@@ -88,10 +89,12 @@ async function build(building: Building): Promise<GatewayNode> {
   const { configuration, home, log, teardown } = building
   const ground = await openGround(building)
   const rules = await openRules(building, ground)
+  const authorities = sshAuthorities(ground.secret)
   const authenticator = createAuthenticator({
     tokens: ground.store.tokens,
     identities: () => rules.definitions.current.identities,
     providers: configuration.identityProviders,
+    certificates: { own: authorities.users.publicKey, others: configuration.sshAuthorities },
     secret: ground.secret,
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
@@ -107,7 +110,13 @@ async function build(building: Building): Promise<GatewayNode> {
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
   const salt = Buffer.from(hkdfSync('sha256', ground.secret, '', 'sallyport hash masks', 32)).toString('hex')
-  const protocols = allProtocols({ sql, salt, hostKey, logins, targets: () => rules.definitions.current.targets })
+  const protocols = allProtocols({
+    sql,
+    salt,
+    targets: () => rules.definitions.current.targets,
+    ssh: { hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins },
+    toolMemory: ground.store.tools,
+  })
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
@@ -128,6 +137,7 @@ async function build(building: Building): Promise<GatewayNode> {
     log,
     startedAt,
     sshHostKey: hostKey.publicKey,
+    sshAuthorities: authorities,
   }
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url

@@ -57,9 +57,9 @@ export function inForce(revision: number, written: WrittenDefinitions, parts: In
 /** A credential has one proof: the schema says so, and so does what it becomes. */
 function sourceOf(target: WrittenTarget): CredentialSource | undefined {
   if (target.protocol !== 'ssh') return target.credential
-  const { username, password, privateKey, passphrase } = target.credential
+  const { username, password, privateKey, passphrase, certificate } = target.credential
   if (password !== undefined) return { username, password }
-  return privateKey === undefined ? undefined : { username, privateKey, passphrase }
+  return privateKey === undefined ? undefined : { username, privateKey, passphrase, certificate }
 }
 
 /** What is in force where the definitions cannot be understood: nobody may reach anything. */

@@ -7,19 +7,24 @@ import { postgres } from '@sallyport/postgres'
 import type { SqlReader } from '@sallyport/sql'
 import { ssh } from '@sallyport/ssh'
 
-export interface ProtocolParts extends Pick<Parameters<typeof ssh>[0], 'hostKey' | 'logins'> {
+type SshParts = Omit<Parameters<typeof ssh>[0], 'sql'>
+type HttpParts = Parameters<typeof http>[0]
+
+export interface ProtocolParts extends HttpParts {
   readonly sql: SqlReader
-  /** What `hash` masks are made with. */
-  readonly salt: string
-  readonly targets: () => readonly Target[]
+  readonly ssh: SshParts
 }
 
-export function allProtocols({ sql, salt, hostKey, logins, targets }: ProtocolParts): readonly Protocol[] {
-  return [postgres({ sql, salt }), mysql({ salt }), ssh({ sql, hostKey, logins }), http({ targets, salt })]
+export function allProtocols({ sql, ssh: sshParts, ...rest }: ProtocolParts): readonly Protocol[] {
+  const { salt } = rest
+  return [postgres({ sql, salt }), mysql({ salt }), ssh({ sql, ...sshParts }), http(rest)]
 }
 
-/** Without a node: nobody connects, so no key is shown and nobody logs in. */
+/** Without a node: nobody connects, so no key is shown, nobody logs in, and no tool is remembered. */
 export function readersOf(sql: SqlReader, targets: readonly Target[]): readonly Pick<Protocol, 'name' | 'understand' | 'schema'>[] {
-  const logins = { providers: [], device: () => Promise.reject(new Error('nobody logs in here')) }
-  return allProtocols({ sql, salt: '', hostKey: { privateKey: '', publicKey: '' }, logins, targets: () => targets })
+  const nobody = (): Promise<never> => Promise.reject(new Error('nobody connects here'))
+  const hostKey = { privateKey: '', publicKey: '' }
+  const unserved = { hostKey, hostCertificate: () => Buffer.alloc(0), logins: { providers: [], device: nobody } }
+  const toolMemory = { digests: async () => new Map<string, string>(), keep: async () => {} }
+  return allProtocols({ sql, salt: '', targets: () => targets, ssh: unserved, toolMemory })
 }

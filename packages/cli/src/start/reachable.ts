@@ -1,6 +1,7 @@
 // What somebody may reach, and the connection string to paste.
 
 import { isIP } from 'node:net'
+import { hostname } from 'node:os'
 import type { ReachableTarget } from '@sallyport/api'
 import type { Identity, Target } from '@sallyport/core'
 import { splitAddress } from '@sallyport/gateway'
@@ -25,6 +26,21 @@ export function reachableTargets(
     const connection = endpoint === null ? null : connectionString(target, endpoint, identity)
     return { name, protocol, labels, database: target.database ?? null, connection, endpoint }
   })
+}
+
+/** What SSH clients may call this gateway, as known_hosts writes it: `sallyport` is how our own commands do. */
+export function sshHosts(listeners: readonly Listener[], publicHost: string | undefined): readonly string[] {
+  const own = listeners.filter(({ protocol }) => protocol === 'ssh' || protocol === 'auto')
+  const hosts = own.flatMap(({ address }) => {
+    const { host, port } = splitAddress(address)
+    const everywhere = host === '0.0.0.0' || host === '::'
+    const names = [
+      ...(everywhere ? [hostname(), 'localhost', '127.0.0.1'] : [host]),
+      ...(publicHost === undefined ? [] : [publicHost]),
+    ]
+    return names.map((name) => (port === 22 ? name : `[${name}]:${port}`))
+  })
+  return [...new Set([...hosts, 'sallyport'])]
 }
 
 /** A listener of its own protocol before one that takes all. */
