@@ -53,7 +53,7 @@ describe('what works exits 0, and says it plainly and as JSON', () => {
     [['whoami'], /^admin \(admin; may read and end every session\)\n$/],
     [['status'], /^node .*\n(?:.*\n)*database {3}embedded, healthy\n/],
     [['ca'], /BEGIN CERTIFICATE/],
-    [['ca', '--ssh'], /^ssh-ed25519 /],
+    [['ca', '--ssh'], /^@cert-authority .* ssh-ed25519 /],
     [['targets'], /^shop\tpostgres\t.*postgresql:\/\//m],
     [['targets', 'schema', 'shop'], /"protocol": "postgres"/],
     [['token', 'list'], /\tann\t/],
@@ -218,6 +218,7 @@ describe('programs', () => {
     await decide(stage.gateway, 'deny', id, 'ann')
     await waiting
     await shows(`denied    ${id}`)
+    expect(seen.split('\n').filter((line) => line.includes(id)).length).toBe(2)
     child.kill()
   })
 })
