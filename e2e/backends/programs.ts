@@ -33,7 +33,9 @@ const programNames = [
   'nghttp',
   'nghttpd',
 ] as const
-export type ProgramName = (typeof programNames)[number]
+/** Used by benches alone; no test needs them. */
+type BenchProgram = 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {
   if (existsSync(join(from, 'vitest.config.ts'))) return from
@@ -82,6 +84,12 @@ export function program(name: ProgramName): string {
 /** Programs missing here, for `describe.skipIf`. */
 export function lacks(...names: readonly ProgramName[]): boolean {
   return names.some((name) => findProgram(name) === undefined)
+}
+
+/** A Python that has this module; undefined where none has. */
+export function pythonWith(module: string): string | undefined {
+  const candidates = ['/usr/bin/python3', findProgram('python3')].filter((path) => path !== undefined)
+  return candidates.find((path) => isExecutable(path) && spawnSync(path, ['-c', `import ${module}`]).status === 0)
 }
 
 export interface RunOptions {

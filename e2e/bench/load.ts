@@ -24,7 +24,7 @@ export interface Measure {
 const clockTicks = 100 // USER_HZ, fixed on Linux
 
 /** User and system time of a process and all its threads, in seconds; 0 where the kernel does not tell. */
-function cpuSeconds(pid: number | undefined): number {
+export function cpuSeconds(pid: number | undefined): number {
   if (pid === undefined || process.platform !== 'linux') return 0
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
   const after = stat.slice(stat.lastIndexOf(')') + 2).split(' ')

@@ -68,7 +68,7 @@ export async function pgbouncerPath(facts: PostgresFacts): Promise<Path | undefi
   return { name: 'pgbouncer', url, pid: child.pid ?? 0, stop }
 }
 
-function answers(port: number): Promise<true | undefined> {
+export function answers(port: number): Promise<true | undefined> {
   return new Promise((done) => {
     const socket = connect({ port, host: '127.0.0.1' })
     socket.once('connect', () => {

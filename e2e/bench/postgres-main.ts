@@ -11,7 +11,7 @@ import { lacks, program, runChecked } from '../backends/programs.js'
 import { medianOf, pgbench, type Load, type Measure } from './load.js'
 import { measureMemory, type MemoryUse } from './memory.js'
 import { databaseName, directPath, pgbouncerPath, sallyportPath, type Path } from './paths.js'
-import { printReport } from './report.js'
+import { printReport, type Compared } from './report.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -24,13 +24,6 @@ const { values: flags } = parseArgs({
 })
 const rounds = Number(flags.rounds ?? (flags.quick ? 1 : 3))
 const seconds = Number(flags.seconds ?? (flags.quick ? 1 : 2))
-
-export interface Result {
-  readonly load: string
-  readonly clients: number
-  readonly path: Path['name']
-  readonly measure: Measure
-}
 
 function loads(directory: string): readonly Load[] {
   const script = (name: string, sql: string): readonly string[] => {
@@ -62,8 +55,8 @@ async function fill(facts: PostgresFacts): Promise<void> {
   await onServer(facts, databaseName, 'vacuum analyze')
 }
 
-async function measureAll(paths: readonly Path[], directory: string): Promise<readonly Result[]> {
-  const results: Result[] = []
+async function measureAll(paths: readonly Path[], directory: string): Promise<readonly Compared[]> {
+  const results: Compared[] = []
   for (const load of loads(directory)) {
     const taken = new Map<Path, Measure[]>(paths.map((path) => [path, []]))
     for (let round = 0; round < rounds; round++) for (const path of paths) taken.get(path)?.push(await pgbench(path, load))

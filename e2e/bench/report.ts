@@ -2,8 +2,6 @@
 
 import type { Measure } from './load.js'
 import type { MemoryUse } from './memory.js'
-import type { Result } from './postgres-main.js'
-import type { Path } from './paths.js'
 
 interface Setting {
   readonly postgres: number
@@ -14,48 +12,48 @@ interface Setting {
   readonly tookSeconds: number
 }
 
-const columns = [
-  'load',
-  'clients',
-  'direct',
-  'pgbouncer',
-  'sallyport',
-  '/direct',
-  '/pgbouncer',
-  '+p50 ms',
-  '+p99 ms',
-  'cpu us',
-  'bouncer cpu us',
-] as const
+export interface Compared {
+  readonly load: string
+  readonly clients: number
+  readonly path: string
+  readonly measure: Measure
+}
 
 const rate = (measure: Measure | undefined): string =>
   measure === undefined ? '-' : measure.perSecond.toFixed(measure.perSecond < 1000 ? 1 : 0)
 
-function row(results: readonly Result[], load: string, clients: number): readonly string[] {
-  const find = (path: Path['name']): Measure | undefined =>
+/** `between`: the proxy that Sallyport is compared with. */
+function row(results: readonly Compared[], between: string, load: string, clients: number): readonly string[] {
+  const find = (path: string): Measure | undefined =>
     results.find((one) => one.load === load && one.clients === clients && one.path === path)?.measure
   const direct = find('direct')
-  const pgbouncer = find('pgbouncer')
+  const other = find(between)
   const own = find('sallyport')
-  const ratio = (other: Measure | undefined): string =>
-    own === undefined || other === undefined ? '-' : (own.perSecond / other.perSecond).toFixed(2)
+  const ratio = (base: Measure | undefined): string =>
+    own === undefined || base === undefined ? '-' : (own.perSecond / base.perSecond).toFixed(2)
   const added = (pick: (measure: Measure) => number): string =>
     own === undefined || direct === undefined ? '-' : (pick(own) - pick(direct)).toFixed(3)
   const cpu = (measure: Measure | undefined): string => (measure === undefined ? '-' : measure.cpuUs.toFixed(0))
-  const rates = [rate(direct), rate(pgbouncer), rate(own), ratio(direct), ratio(pgbouncer)]
-  return [load, String(clients), ...rates, added((m) => m.p50Ms), added((m) => m.p99Ms), cpu(own), cpu(pgbouncer)]
+  const rates = [rate(direct), rate(other), rate(own), ratio(direct), ratio(other)]
+  return [load, String(clients), ...rates, added((m) => m.p50Ms), added((m) => m.p99Ms), cpu(own), cpu(other)]
 }
 
-export function printReport(setting: Setting, results: readonly Result[], memory: MemoryUse | undefined): void {
+export function printCompared(results: readonly Compared[], between: string): void {
+  const rates = ['direct', between, 'sallyport', '/direct', `/${between}`]
+  const columns = ['load', 'clients', ...rates, '+p50 ms', '+p99 ms', 'cpu us', `${between} cpu us`]
   const kinds = new Map(results.map((one) => [`${one.load}\0${one.clients}`, one]))
-  const table = [columns, ...[...kinds.values()].map((one) => row(results, one.load, one.clients))]
+  const table = [columns, ...[...kinds.values()].map((one) => row(results, between, one.load, one.clients))]
   const widths = columns.map((_, at) => Math.max(...table.map((cells) => cells[at]?.length ?? 0)))
+  for (const cells of table)
+    console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
+}
+
+export function printReport(setting: Setting, results: readonly Compared[], memory: MemoryUse | undefined): void {
   console.log(
     `PostgreSQL ${setting.postgres}, Node ${setting.node}, ${setting.cores} cores; median of ${setting.rounds} rounds of ${setting.seconds} s; ` +
       `transactions a second; latency added to direct; CPU of the process for each transaction`,
   )
-  for (const cells of table)
-    console.log(cells.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  '))
+  printCompared(results, 'pgbouncer')
   if (memory !== undefined) {
     console.log(
       `memory of the gateway (RSS): idle ${memory.idleMb.toFixed(0)} MB; with ${memory.sessions} idle sessions ${memory.withSessionsMb.toFixed(0)} MB ` +

@@ -54,8 +54,49 @@ const openaiEvents: readonly object[] = [
   chunk({}, 'tool_calls', { prompt_tokens: 25, completion_tokens: 15 }),
 ]
 
+/** https://platform.openai.com/docs/api-reference/responses-streaming */
+const responseItem = {
+  id: 'fc_1',
+  type: 'function_call',
+  status: 'completed',
+  call_id: 'call_1',
+  name: 'find_order',
+  arguments: '{"id": 12}',
+}
+const responseWhole = (status: string, output: readonly object[], usage: object | null): object => ({
+  id: 'resp_1',
+  object: 'response',
+  status,
+  model: 'gpt-test',
+  output,
+  usage,
+})
+const responseUsage = { input_tokens: 25, output_tokens: 15, total_tokens: 40 }
+const responseEvents: readonly (readonly [string, object])[] = [
+  ['response.created', { response: responseWhole('in_progress', [], null) }],
+  ['response.output_item.added', { output_index: 0, item: { ...responseItem, status: 'in_progress', arguments: '' } }],
+  ['response.function_call_arguments.delta', { item_id: 'fc_1', output_index: 0, delta: '{"id":' }],
+  ['response.function_call_arguments.delta', { item_id: 'fc_1', output_index: 0, delta: ' 12}' }],
+  ['response.function_call_arguments.done', { item_id: 'fc_1', output_index: 0, arguments: '{"id": 12}' }],
+  ['response.output_item.done', { output_index: 0, item: responseItem }],
+  ['response.completed', { response: responseWhole('completed', [responseItem], responseUsage) }],
+]
+
+function playResponses(response: ServerResponse, stream: boolean): void {
+  if (!stream) {
+    const whole = JSON.stringify(responseWhole('completed', [responseItem], responseUsage))
+    response.writeHead(200, { 'content-type': 'application/json' }).end(whole)
+    return
+  }
+  response.writeHead(200, { 'content-type': 'text/event-stream' })
+  for (const [n, [type, data]] of responseEvents.entries())
+    response.write(`event: ${type}\ndata: ${JSON.stringify({ type, sequence_number: n, ...data })}\n\n`)
+  response.end()
+}
+
 function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const { stream } = JSON.parse(body.toString()) as { stream?: boolean }
+  if (request.url === '/v1/responses') return playResponses(response, stream === true)
   const anthropic = request.url === '/v1/messages'
   if (stream === true) {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -106,13 +147,14 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
-const paths = { anthropic: '/v1/messages', openai: '/v1/chat/completions' } as const
+const paths = { anthropic: '/v1/messages', openai: '/v1/chat/completions', responses: '/v1/responses' } as const
 const ids = {
   anthropic: ['msg_1', 'claude-test', 'toolu_1', 'tool_use'],
   openai: ['chatcmpl-1', 'gpt-test', 'call_1', 'tool_calls'],
+  responses: ['resp_1', 'gpt-test', 'call_1', 'completed'],
 } as const
 
-describe.each(['anthropic', 'openai'] as const)('the model API of %s', (kind) => {
+describe.each(['anthropic', 'openai', 'responses'] as const)('the model API of %s', (kind) => {
   it.each([false, true])('streamed %s: passes whole and is on record as structure', async (stream) => {
     const body = JSON.stringify({
       model: 'm',

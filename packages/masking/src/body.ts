@@ -4,6 +4,7 @@ import { CsvMask } from './csv.js'
 import { jsonMask } from './json-mask.js'
 import type { Masker } from './masker.js'
 import { SseEvents } from './sse.js'
+import { ToldInPieces } from './told-in-pieces.js'
 import { Unmaskable } from './unmaskable.js'
 
 /** Both throw Unmaskable: then nothing more of the answer may be shown. */
@@ -27,7 +28,13 @@ export function maskBody(masker: Masker, contentType: string): BodyMask | undefi
   if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) return undefined
   if (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) return jsonMask(masker, false)
   if (['application/x-ndjson', 'application/jsonl', 'application/x-jsonlines'].includes(type)) return jsonMask(masker, true)
-  if (type === 'text/event-stream') return new SseEvents((data) => maskEvent(masker, data))
+  if (type === 'text/event-stream') {
+    const told = new ToldInPieces(masker)
+    return new SseEvents(
+      (data, name) => told.map(name === undefined ? { data } : { name, data }),
+      () => told.last(),
+    )
+  }
   if (type === 'text/csv') return new CsvMask(masker)
   if (type === 'text/tab-separated-values') return new CsvMask(masker, '\t')
   return type.startsWith('text/') && !masker.byField ? textMasker(masker) : undefined
@@ -46,15 +53,4 @@ export function textMasker(masker: Masker): BodyMask {
     },
     end: () => Buffer.from(masker.text(Buffer.concat(chunks).toString('utf8')), 'utf8'),
   }
-}
-
-function maskEvent(masker: Masker, data: string): string {
-  const bare = data.trim()
-  if (bare === '' || bare === '[DONE]') return data
-  if (/^[[{"]/.test(bare)) {
-    const walk = jsonMask(masker, false)
-    return Buffer.concat([walk.push(Buffer.from(data, 'utf8')), walk.end()]).toString('utf8')
-  }
-  if (masker.byField) throw new Unmaskable('an event holds text that is not JSON')
-  return masker.text(data)
 }

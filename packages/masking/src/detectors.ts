@@ -29,6 +29,15 @@ export function replaceFound(text: string, name: DetectorName, replace: (found: 
   return text.replace(pattern, (found) => (holds === undefined || holds(found) ? replace(found) : found))
 }
 
+export function spansFound(text: string, name: DetectorName): readonly (readonly [start: number, end: number])[] {
+  const { pattern, holds } = detectors[name]
+  const spans: (readonly [number, number])[] = []
+  for (const match of text.matchAll(pattern)) {
+    if (holds === undefined || holds(match[0])) spans.push([match.index, match.index + match[0].length])
+  }
+  return spans
+}
+
 /** ISO/IEC 7812-1, annex B. */
 function isCard(found: string): boolean {
   const digits = found.replaceAll(/\D/g, '')

@@ -34,6 +34,11 @@ function scalar(raw: Buffer, path: string, masker: Masker, nesting: number): str
 
 const nothing = Buffer.from('null')
 
+/** The same for a string by itself. */
+export function maskedString(text: string, masker: Masker): string | undefined {
+  return maskedInside(text, masker, 0)
+}
+
 /** The text with its masks where it is JSON itself; undefined where it is not. */
 function maskedInside(text: string, masker: Masker, nesting: number): string | undefined {
   if (!/^\s*[[{"]/.test(text)) return undefined

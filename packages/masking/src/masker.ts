@@ -2,7 +2,7 @@
 
 import { detectorNames, matchesName, Remembered } from '@sallyport/core'
 import type { DetectorName, Mask, Transform } from '@sallyport/core'
-import { replaceFound } from './detectors.js'
+import { replaceFound, spansFound } from './detectors.js'
 import { strictness, transformed } from './transform.js'
 
 export interface Salts {
@@ -54,6 +54,11 @@ export class Masker {
   /** A whole value. */
   value(text: string, transform: Transform): string | null {
     return transformed(text, transform, this.#salts)
+  }
+
+  /** Where in the text such values stand, as they were written. */
+  spans(text: string): readonly (readonly [start: number, end: number])[] {
+    return this.#detectors.flatMap(({ name }) => spansFound(text, name))
   }
 
   /** Values found inside a text. A `null` cannot stand inside one, so it is redacted. */

@@ -4,13 +4,23 @@ import { Unmaskable } from './unmaskable.js'
 
 const maxEventBytes = 8 * 1024 * 1024
 
+export interface SseEvent {
+  readonly name?: string
+  readonly data: string
+}
+
+/** What stands in an event's place: undefined leaves it out; others may come before it. */
+export type Mapped = string | undefined | { readonly before: readonly SseEvent[]; readonly data: string }
+
 export class SseEvents {
-  readonly #map: (data: string) => string | undefined
+  readonly #map: (data: string, name: string | undefined) => Mapped
+  readonly #last: () => readonly SseEvent[]
   #rest: Buffer = Buffer.alloc(0)
 
-  /** `map`: undefined leaves the event out. */
-  constructor(map: (data: string) => string | undefined) {
+  /** `last`: events to come when there are no more. */
+  constructor(map: (data: string, name: string | undefined) => Mapped, last: () => readonly SseEvent[] = () => []) {
     this.#map = map
+    this.#last = last
   }
 
   push(chunk: Buffer): Buffer {
@@ -29,7 +39,7 @@ export class SseEvents {
 
   /** An event without an empty line after it is not complete, and no client takes it. */
   end(): Buffer {
-    return Buffer.alloc(0)
+    return Buffer.concat(this.#last().map(({ name, data }) => written(name === undefined ? [] : [`event: ${name}`], data)))
   }
 
   #event(bytes: Buffer): Buffer {
@@ -42,11 +52,18 @@ export class SseEvents {
     // A comment could hold anything and says nothing to a client; an empty one keeps the connection alive.
     const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line))
     if (data.length === 0) return Buffer.from(others.length === 0 ? ':\n\n' : `${others.join('\n')}\n\n`)
-    const mapped = this.#map(data.join('\n'))
+    const name = others.findLast((line) => line.startsWith('event:'))?.replace(/^event: ?/, '')
+    const mapped = this.#map(data.join('\n'), name)
     if (mapped === undefined) return Buffer.from(':\n\n')
-    const again = mapped.split('\n').map((line) => `data: ${line}`)
-    return Buffer.from(`${[...others, ...again].join('\n')}\n\n`)
+    if (typeof mapped === 'string') return written(others, mapped)
+    const before = mapped.before.map((event) => written(event.name === undefined ? [] : [`event: ${event.name}`], event.data))
+    return Buffer.concat([...before, written(others, mapped.data)])
   }
+}
+
+function written(others: readonly string[], data: string): Buffer {
+  const lines = data.split('\n').map((line) => `data: ${line}`)
+  return Buffer.from(`${[...others, ...lines].join('\n')}\n\n`)
 }
 
 /** Just after the empty line that ends the first event; -1 where none has come. */

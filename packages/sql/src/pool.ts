@@ -3,8 +3,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
-import type { PostgresCatalog } from './postgres/catalog.js'
-import type { Answer, FromWorker, Question, ToWorker } from './questions.js'
+import type { FromWorker, ToWorker } from './questions.js'
 
 export interface PoolLimits {
   readonly workers: number
@@ -23,39 +22,43 @@ const stackMb = 64
 /** `lost`: the question cost its thread, and would again. `refused`: it was not asked. */
 export type NoAnswer = 'lost' | 'refused'
 
-interface Waiting {
+interface Waiting<Question, Answer> {
   readonly question: Question
   readonly settle: (answer: Answer | NoAnswer) => void
 }
 
-interface Thread {
+interface Thread<Question, Answer, Catalog> {
   readonly worker: Worker
-  readonly known: Map<string, PostgresCatalog>
+  readonly known: Map<string, Catalog>
   isReady: boolean
-  asked: Waiting | undefined
+  asked: Waiting<Question, Answer> | undefined
   timer: NodeJS.Timeout | undefined
 }
 
 /** Beside this file in dist; under vitest this file is in src and the thread runs from dist all the same. */
-function workerFile(): string {
-  const beside = fileURLToPath(new URL('./worker.js', import.meta.url))
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/worker.js', import.meta.url))
+function fileOf(worker: string): string {
+  const beside = fileURLToPath(new URL(`./${worker}`, import.meta.url))
+  return existsSync(beside) ? beside : fileURLToPath(new URL(`../dist/${worker}`, import.meta.url))
 }
 
-export class Pool {
+/** A question names the catalogue that it is about. */
+export class Pool<Question extends { readonly context: { readonly catalog: string } }, Answer, Catalog> {
+  readonly #file: string
   readonly #limits: PoolLimits
-  readonly #catalogs = new Map<string, PostgresCatalog>()
-  readonly #threads = new Set<Thread>()
-  readonly #waiting: Waiting[] = []
+  readonly #catalogs = new Map<string, Catalog>()
+  readonly #threads = new Set<Thread<Question, Answer, Catalog>>()
+  readonly #waiting: Waiting<Question, Answer>[] = []
   readonly #onTrouble: (reason: string) => void
   #isStopped = false
 
-  constructor(limits: PoolLimits, onTrouble: (reason: string) => void) {
+  /** `worker`: the file of the thread, in the compiled package. */
+  constructor(worker: string, limits: PoolLimits, onTrouble: (reason: string) => void) {
+    this.#file = fileOf(worker)
     this.#limits = limits
     this.#onTrouble = onTrouble
   }
 
-  registerCatalog(id: string, catalog: PostgresCatalog): void {
+  registerCatalog(id: string, catalog: Catalog): void {
     this.#catalogs.set(id, catalog)
   }
 
@@ -94,7 +97,7 @@ export class Pool {
     if (this.#waiting.length > starting && this.#threads.size < this.#limits.workers) this.#start()
   }
 
-  #put(thread: Thread, waiting: Waiting): void {
+  #put(thread: Thread<Question, Answer, Catalog>, waiting: Waiting<Question, Answer>): void {
     const { catalog: id } = waiting.question.context
     const catalog = this.#catalogs.get(id)
     if (catalog !== undefined && thread.known.get(id) !== catalog) {
@@ -108,18 +111,24 @@ export class Pool {
   }
 
   #start(): void {
-    const worker = new Worker(workerFile(), {
+    const worker = new Worker(this.#file, {
       resourceLimits: { stackSizeMb: stackMb, maxOldGenerationSizeMb: heapMb, maxYoungGenerationSizeMb: youngMb },
     })
-    const thread: Thread = { worker, known: new Map(), isReady: false, asked: undefined, timer: undefined }
+    const thread: Thread<Question, Answer, Catalog> = {
+      worker,
+      known: new Map(),
+      isReady: false,
+      asked: undefined,
+      timer: undefined,
+    }
     this.#threads.add(thread)
     thread.timer = setTimeout(() => this.#lose(thread, 'a parser thread did not start'), this.#limits.startWithinMs)
-    worker.on('message', (message: FromWorker) => this.#hear(thread, message))
+    worker.on('message', (message: FromWorker<Answer>) => this.#hear(thread, message))
     worker.on('error', (error: Error) => this.#lose(thread, error.message))
     worker.on('exit', () => this.#lose(thread, 'a parser thread ended'))
   }
 
-  #hear(thread: Thread, message: FromWorker): void {
+  #hear(thread: Thread<Question, Answer, Catalog>, message: FromWorker<Answer>): void {
     if (!this.#threads.has(thread)) return
     if (message.kind === 'hurt') return this.#lose(thread, message.reason)
     clearTimeout(thread.timer)
@@ -132,7 +141,7 @@ export class Pool {
   }
 
   /** The question it was asked has no answer; those that wait go to another thread. One that cannot even start answers nothing at all. */
-  #lose(thread: Thread, reason: string): void {
+  #lose(thread: Thread<Question, Answer, Catalog>, reason: string): void {
     if (!this.#threads.has(thread)) return
     this.#onTrouble(reason)
     const couldStart = thread.isReady
@@ -141,7 +150,7 @@ export class Pool {
     if (!this.#isStopped) this.#dispatch()
   }
 
-  async #discard(thread: Thread): Promise<void> {
+  async #discard(thread: Thread<Question, Answer, Catalog>): Promise<void> {
     this.#threads.delete(thread)
     clearTimeout(thread.timer)
     thread.asked?.settle(this.#isStopped ? 'refused' : 'lost')
@@ -149,7 +158,7 @@ export class Pool {
     await thread.worker.terminate()
   }
 
-  #tell(thread: Thread, message: ToWorker): void {
+  #tell(thread: Thread<Question, Answer, Catalog>, message: ToWorker<Question, Catalog>): void {
     // A thread's port has no origin; the rule is about windows.
     // oxlint-disable-next-line unicorn/require-post-message-target-origin
     thread.worker.postMessage(message)

@@ -1,30 +1,32 @@
 // What the reader asks a parser worker, and what it answers.
 
 import type { Mask } from '@sallyport/core'
-import type { PostgresCatalog } from './postgres/catalog.js'
 import type { Rewriting, SqlContext, Understanding } from './understanding.js'
 
-export type Question =
-  | { readonly kind: 'understand'; readonly text: string; readonly context: SqlContext }
+export type QuestionIn<Context> =
+  | { readonly kind: 'understand'; readonly text: string; readonly context: Context }
   | {
       readonly kind: 'mask'
       readonly text: string
-      readonly context: SqlContext
+      readonly context: Context
       readonly masks: readonly Mask[]
       readonly salt: string
     }
 
-export type Answer =
-  | { readonly kind: 'understanding'; readonly understanding: Understanding }
+export type AnswerOf<Understood> =
+  | { readonly kind: 'understanding'; readonly understanding: Understood }
   | { readonly kind: 'rewriting'; readonly rewriting: Rewriting }
 
-export type ToWorker =
-  | { readonly kind: 'catalog'; readonly id: string; readonly catalog: PostgresCatalog }
+export type Question = QuestionIn<SqlContext>
+export type Answer = AnswerOf<Understanding>
+
+export type ToWorker<Asked, Catalog> =
+  | { readonly kind: 'catalog'; readonly id: string; readonly catalog: Catalog }
   | { readonly kind: 'forget'; readonly id: string }
-  | { readonly kind: 'question'; readonly question: Question }
+  | { readonly kind: 'question'; readonly question: Asked }
 
 /** `hurt`: this worker is not to be asked again. */
-export type FromWorker =
+export type FromWorker<Answered> =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'answer'; readonly answer: Answer }
+  | { readonly kind: 'answer'; readonly answer: Answered }
   | { readonly kind: 'hurt'; readonly reason: string }

@@ -88,7 +88,7 @@ function isAnswer(answer: Answer | NoAnswer): answer is Answer {
 }
 
 class Reader implements SqlReader {
-  readonly #pool: Pool
+  readonly #pool: Pool<Question, Answer, PostgresCatalog>
   readonly #contexts = new Contexts()
   readonly #masks = new WeakMap<readonly Mask[], string>()
   readonly #understood = new Remembered<string, Understanding>(understandings)
@@ -97,7 +97,7 @@ class Reader implements SqlReader {
 
   constructor(options: SqlReaderOptions) {
     const limits = { workers: options.workers ?? 2, waiting: maxWaiting, answerWithinMs, startWithinMs }
-    this.#pool = new Pool(limits, options.onTrouble ?? (() => undefined))
+    this.#pool = new Pool('worker.js', limits, options.onTrouble ?? (() => undefined))
   }
 
   registerCatalog(id: string, catalog: PostgresCatalog): void {

@@ -85,9 +85,16 @@ create index sessions_ended on sallyport.sessions (ended_at, id) where ended_at 
 create index sessions_on_behalf on sallyport.sessions (on_behalf_of, started_at desc) where on_behalf_of is not null;
 `
 
+const tools = `
+create table sallyport.tools (
+  place text not null, name text not null, digest text not null, seen_at timestamptz not null default now(), primary key (place, name)
+)
+`
+
 export const migrations: readonly Migration[] = [
   { number: 1, name: 'tokens, reviews, definitions', sql: control },
   { number: 2, name: 'the record', sql: record },
   { number: 3, name: 'the record in order', sql: inOrder },
   { number: 4, name: 'tokens of logins at identity providers', sql: 'alter table sallyport.tokens add column login jsonb' },
+  { number: 5, name: 'what tools say of themselves', sql: tools },
 ]

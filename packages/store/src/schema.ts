@@ -136,6 +136,13 @@ interface NodeKeys {
   added_at: Generated<Date>
 }
 
+interface Tools {
+  place: string
+  name: string
+  digest: string
+  seen_at: Generated<Date>
+}
+
 export interface Tables {
   'sallyport.tokens': Tokens
   'sallyport.reviews': Reviews
@@ -146,6 +153,7 @@ export interface Tables {
   'sallyport.blocks': Blocks
   'sallyport.checkpoints': Checkpoints
   'sallyport.node_keys': NodeKeys
+  'sallyport.tools': Tools
 }
 
 export type Database = Kysely<Tables>

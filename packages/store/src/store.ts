@@ -22,12 +22,15 @@ import type { SessionTable } from './sessions.js'
 import { createSink } from './sink.js'
 import { tokenTable } from './tokens.js'
 import type { TokenTable } from './tokens.js'
+import { toolTable } from './tools.js'
+import type { ToolTable } from './tools.js'
 
 export interface Store {
   readonly tokens: TokenTable
   readonly reviews: ReviewTable
   readonly definitions: DefinitionsTable
   readonly sessions: SessionTable
+  readonly tools: ToolTable
   /** What was recorded, oldest first. */
   events(filter: EventFilter): AsyncIterable<RecordedEvent>
   readonly frames: StoredFrames
@@ -69,6 +72,7 @@ export async function openStore(connection: StoreConnection, log: StoreLog = () 
     reviews: reviewTable(database, notices),
     definitions: definitionsTable(database),
     sessions: sessionTable(database),
+    tools: toolTable(database),
     events: (filter) => readEvents(database, filter),
     frames: storedFrames(database),
     notices,

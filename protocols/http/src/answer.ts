@@ -76,6 +76,11 @@ export class Answering implements Dispatcher.DispatchHandler {
     return [...without(headers, dropped), 'accept-encoding', 'identity']
   }
 
+  /** Whether a list of MCP tools may be in the answer. */
+  listsTools(): boolean {
+    return this.#parts.understood.facts.calls.some((call) => call.method === 'tools/list') || this.#isRpcStream()
+  }
+
   /** The caller is gone. */
   abandoned(): void {
     if (this.#over) return
@@ -171,12 +176,13 @@ export class Answering implements Dispatcher.DispatchHandler {
 
   #stages(contentType: string | undefined, sealed: boolean): Stage[] | 'not-maskable' {
     const type = mediaType(contentType)
-    const { exchange, ruling, understood, record, tools } = this.#parts
+    const { exchange, ruling, record, tools } = this.#parts
     const { session } = exchange.place
     const stages: Stage[] = []
     const mark = (name: string, detail: string): void => record.mark(name, detail)
-    if (understood.facts.calls.some((call) => call.method === 'tools/list') || this.#isRpcStream()) {
-      const stage = rewriteJson(type, tools.filter(session, 'POST', exchange.route.path, mark))
+    if (this.listsTools()) {
+      const trouble = (reason: string): void => exchange.connection.gate.log('warn', 'what tools say cannot be kept', { reason })
+      const stage = rewriteJson(type, tools.filter(session, 'POST', exchange.route.path, mark, trouble))
       if (stage !== undefined) stages.push(stage)
       else if (session.mayRule) return 'not-maskable'
     }

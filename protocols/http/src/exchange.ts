@@ -142,6 +142,10 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   const outgoing = { method, path, host: address.host, headers: answering.asking(own), body: whole, streamed }
   const headers = await stored.applied(outgoing).catch((error: unknown) => answering.failed(error))
   if (headers === undefined) return
+  if (answering.listsTools())
+    await shared.tools.recall(session, route.path, (reason) =>
+      connection.gate.log('warn', 'what tools said before cannot be read', { reason }),
+    )
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
   if (exchange.gone.aborted) return answering.abandoned()

@@ -7,6 +7,7 @@ import type { Targets } from './routing.js'
 import { Servers } from './servers.js'
 import { Sessions } from './sessions.js'
 import { ToolLists } from './tool-lists.js'
+import type { ToolMemory } from './tool-lists.js'
 import { explained } from './explained.js'
 import { transcribe } from './transcribe.js'
 
@@ -18,6 +19,7 @@ export interface HttpOptions {
   readonly targets: Targets
   /** Secret of this installation: makes `hash` masks that stay the same over sessions. */
   readonly salt: string
+  readonly toolMemory: ToolMemory
 }
 
 const tlsRecord = 0x16
@@ -28,7 +30,8 @@ const methods =
   )
 
 export function http(options: HttpOptions): Protocol {
-  const servers = new Servers({ ...options, sessions: new Sessions(), tools: new ToolLists() })
+  const { targets, salt, toolMemory } = options
+  const servers = new Servers({ targets, salt, sessions: new Sessions(), tools: new ToolLists(toolMemory) })
   return {
     name: 'http',
     speaksFirst: false,

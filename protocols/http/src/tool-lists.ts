@@ -6,14 +6,46 @@ import { Remembered } from '@sallyport/core'
 import type { Session } from '@sallyport/core'
 import { callEffects, statementOf } from './understand.js'
 
-const maxTools = 20_000
+/** Places whose tools are at hand; each may list some thousands. */
+const maxPlaces = 1_000
+const maxTools = 2_000
 
-/** Digests of the tools of all targets, as long as this process runs. */
+/** Kept over restarts and for all nodes: digests of tools by their names. */
+export interface ToolMemory {
+  digests(place: string): Promise<ReadonlyMap<string, string>>
+  keep(place: string, digests: ReadonlyMap<string, string>): Promise<void>
+}
+
+type Trouble = (reason: string) => void
+
 export class ToolLists {
-  readonly #known = new Remembered<string, string>({ entries: maxTools, weight: maxTools })
+  readonly #memory: ToolMemory
+  readonly #known = new Remembered<string, Map<string, string>>({ entries: maxPlaces, weight: 20 * maxTools })
+
+  constructor(memory: ToolMemory) {
+    this.#memory = memory
+  }
+
+  /** Before a list is asked for: what its tools said when they were last listed. Without it a change of theirs is not noticed. */
+  async recall(session: Session, path: string, trouble: Trouble): Promise<void> {
+    const place = placeOf(session, path)
+    if (this.#known.get(place) !== undefined) return
+    try {
+      const digests = new Map(await this.#memory.digests(place))
+      if (this.#known.get(place) === undefined) this.#known.set(place, digests, 1 + digests.size)
+    } catch (error) {
+      trouble(error instanceof Error ? error.message : String(error))
+    }
+  }
 
   /** For the answers to requests of this session at this path. */
-  filter(session: Session, method: string, path: string, mark: (name: string, detail: string) => void): (json: unknown) => unknown {
+  filter(
+    session: Session,
+    method: string,
+    path: string,
+    mark: (name: string, detail: string) => void,
+    trouble: Trouble,
+  ): (json: unknown) => unknown {
     const allowed = (tool: string): boolean => {
       const understood = {
         effects: callEffects(session.target, method, path, tool),
@@ -28,7 +60,7 @@ export class ToolLists {
     const one = (message: unknown): unknown => {
       const tools = toolsIn(message)
       if (tools === undefined) return message
-      this.#watch(session, path, tools, mark)
+      this.#watch(placeOf(session, path), tools, mark, trouble)
       const kept = tools.list.filter((tool) => allowed(nameOf(tool)))
       if (kept.length === tools.list.length) return message
       mark(
@@ -48,17 +80,26 @@ export class ToolLists {
     }
   }
 
-  #watch(session: Session, path: string, tools: Tools, mark: (name: string, detail: string) => void): void {
+  #watch(place: string, tools: Tools, mark: (name: string, detail: string) => void, trouble: Trouble): void {
+    const known = this.#known.get(place) ?? new Map<string, string>()
+    const news = new Map<string, string>()
     for (const tool of tools.list) {
       const name = nameOf(tool)
-      const key = `${session.target.name}\n${session.target.address}\n${path.split('?', 1)[0] ?? ''}\n${name}`
       const digest = createHash('sha256').update(JSON.stringify(tool)).digest('hex')
-      const before = this.#known.get(key)
-      this.#known.set(key, digest, 1)
-      if (before !== undefined && before !== digest)
-        mark('tool-changed', `${name}: what it says of itself changed from sha256 ${before} to ${digest}`)
+      const before = known.get(name)
+      if (before === digest) continue
+      if (before !== undefined) mark('tool-changed', `${name}: what it says of itself changed from sha256 ${before} to ${digest}`)
+      if (before === undefined && known.size >= maxTools) continue
+      known.set(name, digest)
+      news.set(name, digest)
     }
+    this.#known.set(place, known, 1 + known.size)
+    if (news.size > 0) this.#memory.keep(place, news).catch((error: unknown) => trouble(String(error)))
   }
+}
+
+function placeOf({ target }: Session, path: string): string {
+  return `${target.name} ${target.address} ${path.split('?', 1)[0] ?? ''}`
 }
 
 interface Tools {

@@ -67,7 +67,10 @@ async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
       const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')
       const views = await line.query(mysqlCatalogQueries.views, true, 'reading the catalogue')
       const functions = await line.query(mysqlCatalogQueries.functions, true, 'reading the catalogue')
-      place.current = { content: new MysqlCatalog(columns, views, functions), readAtMs: Date.now() }
+      // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
+      const known = place.current?.content
+      const content = known?.isOf({ columns, views, functions }) === true ? known : new MysqlCatalog(columns, views, functions)
+      place.current = { content, readAtMs: Date.now() }
     } finally {
       line.quit()
     }

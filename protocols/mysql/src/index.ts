@@ -60,9 +60,9 @@ async function understand(text: string, reach: Reach, { reader, catalogues }: Sh
     throw error
   })
   const bytes = Buffer.from(text, 'utf8').toString('latin1')
-  const { text: covered, effects, refusal, canonical } = reader.understand(bytes, context)
-  const trace = (masks: readonly Mask[]): Traced => {
-    const found = reader.mask(canonical ?? bytes, context, masks, '')
+  const { text: covered, effects, refusal, canonical } = await reader.understand(bytes, context)
+  const trace = async (masks: readonly Mask[]): Promise<Traced> => {
+    const found = await reader.mask(canonical ?? bytes, context, masks, '')
     if (found.kind === 'untraceable') return found
     return {
       kind: 'traced',

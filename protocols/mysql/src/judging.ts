@@ -57,6 +57,8 @@ export class Judging {
   #next = 1
   #database: string
   #context: MysqlContext | undefined
+  /** What prepared texts meant when they ran last: the same, as long as they would be read in the same context. */
+  readonly #meantBefore = new WeakMap<Definition, { readonly context: MysqlContext; readonly meant: Meant }>()
   #patience = new AbortController()
   #resetsSeen = 0
   /** The last statement's errors were covered: they must not be shown by SHOW WARNINGS. */
@@ -144,12 +146,19 @@ export class Judging {
   #understand(bytes: string, database: string): Settled<MysqlUnderstanding> {
     const { session, reader } = this.#parts
     return this.#withCatalogue(session.mayRule ? 'fresh' : 'any', database, (context) => {
-      const understanding = reader.understand(bytes, context)
-      const unknownName = understanding.effects.some((effect) => effect.access === 'unknown' && effect.object !== '')
-      if (!unknownName || !session.mayRule) return understanding
-      // A name that is not in the catalogue may be new: look once more before judging it.
-      return this.#withCatalogue('unknown-name', database, (fresh) => reader.understand(bytes, fresh))
+      const found = reader.understand(bytes, context)
+      return found instanceof Promise
+        ? found.then((later) => this.#knownNames(bytes, database, later))
+        : this.#knownNames(bytes, database, found)
     })
+  }
+
+  /** A name that is not in the catalogue may be new: look once more before judging it. */
+  #knownNames(bytes: string, database: string, understanding: MysqlUnderstanding): Settled<MysqlUnderstanding> {
+    const { session, reader } = this.#parts
+    const unknownName = understanding.effects.some((effect) => effect.access === 'unknown' && effect.object !== '')
+    if (!unknownName || !session.mayRule) return understanding
+    return this.#withCatalogue('unknown-name', database, (fresh) => reader.understand(bytes, fresh))
   }
 
   #withCatalogue(
@@ -182,12 +191,17 @@ export class Judging {
   /** Adds what the names in the text run, and what it may not do here. */
   #meant(understanding: MysqlUnderstanding, sql: Buffer): Meant {
     const { effects, executes, text } = understanding
+    if (executes.length === 0)
+      return { understanding, effects, text, refusal: understanding.refusal ?? this.#fault(understanding, sql) }
     const runs = executes.map(
       (name) => this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}` },
     )
-    const base = { understanding, text: runs.length === 0 ? text : `${text} -- ${runs.map((run) => run.text).join('; ')}` }
-    const refusal = understanding.refusal ?? this.#fault(understanding, sql)
-    return { ...base, effects: runs.length === 0 ? effects : [...effects, ...runs.flatMap((run) => run.effects)], refusal }
+    return {
+      understanding,
+      text: `${text} -- ${runs.map((run) => run.text).join('; ')}`,
+      effects: [...effects, ...runs.flatMap((run) => run.effects)],
+      refusal: understanding.refusal ?? this.#fault(understanding, sql),
+    }
   }
 
   #fault(understanding: MysqlUnderstanding, sql: Buffer): string | undefined {
@@ -203,13 +217,28 @@ export class Judging {
 
   #execute(definition: Definition, values: readonly (string | null)[]): Settled<Answer> {
     const { answer, sql } = definition
-    return this.#withMeaning(sql, answer.database, (meant) => {
+    const run = (meant: Meant): Settled<Answer> => {
       const trace = (masks: readonly Mask[]): Traced =>
         masksKeyOf(masks, meant.effects) === answer.masksKey
           ? { kind: 'traced' }
           : { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }
       return this.#judge(meant, undefined, values, 'run', trace)
+    }
+    const known = this.#meantBefore.get(definition)
+    if (known !== undefined && known.context === this.#contextNow(answer.database)) return run(known.meant)
+    return this.#withMeaning(sql, answer.database, (meant) => {
+      const { executes, diagnostics } = meant.understanding
+      if (this.#context !== undefined && meant.refusal === undefined && executes.length === 0 && !diagnostics)
+        this.#meantBefore.set(definition, { context: this.#context, meant })
+      return run(meant)
     })
+  }
+
+  /** The context a text would be read in at this moment; undefined where the catalogue must be read first. */
+  #contextNow(database: string): MysqlContext | undefined {
+    const { session, catalogues } = this.#parts
+    const found = catalogues.of(session, session.mayRule ? 'fresh' : 'any')
+    return found instanceof Promise ? undefined : this.#contextOf(found, database)
   }
 
   /** `sql`: the text that goes on and may be rewritten; absent where an earlier text runs. */
@@ -224,11 +253,14 @@ export class Judging {
     const { effects, text } = meant
     const statement: Statement = { id: this.#next, kind: 'query', text, parameters, effects, held: true }
     let rewriting: Rewriting | undefined
-    const trace = (masks: readonly Mask[]): Traced => {
-      const found = this.#trace(meant, sql, masks)
+    const traceOf = (found: Rewriting): Traced => {
       rewriting = found
       if (found.kind === 'untraceable') return { kind: 'untraceable', reason: found.reason }
       return found.kind === 'rewritten' ? { kind: 'traced', forwarded: this.#saltless(decoded(found.text)) } : { kind: 'traced' }
+    }
+    const trace = (masks: readonly Mask[]): Settled<Traced> => {
+      const found = this.#trace(meant, sql, masks)
+      return found instanceof Promise ? found.then(traceOf) : traceOf(found)
     }
     const refusal = meant.refusal ?? writtenBack(effects, text, parameters)
     const asking: Asking = {
@@ -295,7 +327,7 @@ export class Judging {
     return text.replaceAll(token, 'salt').replaceAll(hash, 'salt')
   }
 
-  #trace(meant: Meant, sql: Buffer | undefined, masks: readonly Mask[]): Rewriting {
+  #trace(meant: Meant, sql: Buffer | undefined, masks: readonly Mask[]): Settled<Rewriting> {
     const { salts, reader } = this.#parts
     if (sql === undefined || this.#context === undefined) return { kind: 'untraceable', reason: 'there is no text to mask' }
     if (meant.understanding.executes.length > 0)

@@ -58,6 +58,8 @@ export class MysqlWire implements Wire<Question, Answer> {
   #resets = 0
   /** Packets of the newest command. */
   #lastCount = 1
+  /** The newest command and the packet it came in, where it was one: it goes on as it came. */
+  #newest: { readonly payload: Buffer; readonly packet: Buffer } | undefined
 
   constructor(options: WireOptions) {
     this.#options = options
@@ -217,8 +219,15 @@ export class MysqlWire implements Wire<Question, Answer> {
   }
 
   #joined(count: number): Buffer {
+    if (count === 1) {
+      const size = this.#client.at(0) | (this.#client.at(1) << 8) | (this.#client.at(2) << 16)
+      const packet = this.#client.take(headerBytes + size)
+      this.#newest = { packet, payload: packet.subarray(headerBytes) }
+      return this.#newest.payload
+    }
+    this.#newest = undefined
     const parts = Array.from({ length: count }, () => this.#client.take(this.#client.take(headerBytes).readUIntLE(0, 3)))
-    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)
+    return Buffer.concat(parts)
   }
 
   #take(payload: Buffer, count: number, steps: Steps): void {
@@ -351,7 +360,8 @@ export class MysqlWire implements Wire<Question, Answer> {
   #send(payload: Buffer, count: number, exchange: Exchange, steps: Steps): void {
     this.#exchange = exchange
     this.#responses.expect(count, packetCount(payload.length))
-    steps.push({ kind: 'send', to: 'upstream', bytes: packets(0, payload) })
+    const bytes = this.#newest?.payload === payload ? this.#newest.packet : packets(0, payload)
+    steps.push({ kind: 'send', to: 'upstream', bytes })
   }
 
   #deny(answer: Answer, count: number, steps: Steps): void {

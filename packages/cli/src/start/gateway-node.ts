@@ -120,7 +120,7 @@ async function build(building: Building): Promise<GatewayNode> {
     postgres({ sql, salt }),
     mysql({ salt }),
     ssh({ sql, hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins }),
-    http({ targets: () => rules.definitions.current.targets, salt }),
+    http({ targets: () => rules.definitions.current.targets, salt, toolMemory: ground.store.tools }),
   ]
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)

@@ -18,6 +18,8 @@ export interface MysqlTable {
   readonly database: string
   readonly name: string
   readonly columns: readonly MysqlColumn[]
+  /** The columns by their names as names are compared. */
+  readonly byName: ReadonlyMap<string, readonly MysqlColumn[]>
   /** For a view: `database.table.column` of all that each column is made of; undefined: it cannot be told. */
   readonly lineage?: ReadonlyMap<string, ReadonlySet<string>> | undefined
   readonly isView: boolean
@@ -30,6 +32,13 @@ export const mysqlCatalogQueries = {
   views: `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${ownDatabases}`,
   functions: `SELECT ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ${ownDatabases}`,
 } as const
+
+/** What the queries brought: a catalogue travels to another thread as this. */
+export interface MysqlCatalogRows {
+  readonly columns: Rows
+  readonly views: Rows
+  readonly functions: Rows
+}
 
 type Rows = readonly (readonly (string | null)[])[]
 
@@ -50,8 +59,10 @@ export class MysqlCatalog {
   readonly #tables = new Map<string, MysqlTable[]>()
 
   readonly #functions: ReadonlySet<string>
+  readonly rows: MysqlCatalogRows
 
   constructor(columns: Rows, views: Rows, functions: Rows) {
+    this.rows = { columns, views, functions }
     this.#functions = new Set(functions.map(([database, name]) => key(database ?? '', name ?? '')))
     const texts = new Map(views.map(([database, name, text]) => [`${database}\0${name}`, text ?? '']))
     for (const table of groupColumns(columns)) {
@@ -60,6 +71,11 @@ export class MysqlCatalog {
       this.#tables.set(key(table.database, table.name), [...known, { ...table, isView }])
     }
     for (const [name, text] of texts) this.#trace(name, text, texts, new Set())
+  }
+
+  /** Whether it was made of just these rows. */
+  isOf({ columns, views, functions }: MysqlCatalogRows): boolean {
+    return sameRows(this.rows.columns, columns) && sameRows(this.rows.views, views) && sameRows(this.rows.functions, functions)
   }
 
   /** Every table the name may mean; none: it is not known. */
@@ -96,6 +112,10 @@ export class MysqlCatalog {
   }
 }
 
+function sameRows(one: Rows, other: Rows): boolean {
+  return one.length === other.length && one.every((row, at) => row.every((cell, place) => cell === other[at]?.[place]))
+}
+
 function groupColumns(rows: Rows): Omit<MysqlTable, 'isView'>[] {
   const tables = new Map<string, { database: string; name: string; columns: MysqlColumn[] }>()
   for (const [database, table, name, type, fullType] of rows) {
@@ -105,7 +125,13 @@ function groupColumns(rows: Rows): Omit<MysqlTable, 'isView'>[] {
     found.columns.push({ name, type: (type ?? '').toLowerCase(), fullType: (fullType ?? '').toLowerCase() })
     tables.set(id, found)
   }
-  return [...tables.values()]
+  return [...tables.values()].map((table) => ({ ...table, byName: keyed(table.columns) }))
+}
+
+function keyed(columns: readonly MysqlColumn[]): ReadonlyMap<string, readonly MysqlColumn[]> {
+  const found = new Map<string, readonly MysqlColumn[]>()
+  for (const column of columns) found.set(nameKey(column.name), [...(found.get(nameKey(column.name)) ?? []), column])
+  return found
 }
 
 /** Coarse and safe: every column of a view is made of every column its text names. */
@@ -177,6 +203,7 @@ export function columnsOf(
 ): TableColumn[] {
   const name = reference.parts[reference.parts.length - 1] as string
   const qualifier = reference.parts.length > 1 ? nameKey(reference.parts[reference.parts.length - 2] as string) : undefined
+  const wanted = nameKey(name)
   const found: TableColumn[] = []
   for (const table of statement.reading.tables) {
     const inSight =
@@ -186,8 +213,8 @@ export function columnsOf(
     if (!inSight) continue
     if (qualifier !== undefined && nameKey(table.alias ?? table.name) !== qualifier) continue
     for (const known of catalog.find(table.database ?? database, table.name)) {
-      for (const column of known.columns)
-        if (name === '*' || nameKey(column.name) === nameKey(name)) found.push({ table: known, name: column.name })
+      const columns = name === '*' ? known.columns : (known.byName.get(wanted) ?? [])
+      for (const column of columns) found.push({ table: known, name: column.name })
     }
   }
   return found

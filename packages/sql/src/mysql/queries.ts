@@ -349,5 +349,5 @@ export function readTable(grammar: Grammar, common: CommonNames, block: Block): 
     return
   }
   const named = second === undefined ? { database: undefined, name: first } : { database: first, name: second }
-  reading.tables.push({ ...named, alias, block, start, nameEnd, aliasEnd, hintsEnd: cursor.at })
+  reading.addTable({ ...named, alias, block, start, nameEnd, aliasEnd, hintsEnd: cursor.at })
 }

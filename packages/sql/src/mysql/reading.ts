@@ -1,6 +1,11 @@
 // What a statement names, as the grammar finds it: tables, columns, functions, each with its place. No tree: names and places are all that
 // understanding and masking need, and what has no tree cannot be printed wrongly.
 
+import { NotUnderstood } from './cursor.js'
+
+/** Both servers join at most 61 tables (sql/sql_const.h, MAX_TABLES). */
+const maxJoined = 61
+
 /** A part of a statement with a FROM of its own; 0 is the statement itself. */
 export interface Block {
   readonly id: number
@@ -54,9 +59,18 @@ export class Reading {
   /** Things seen that are judged by name: outfile, variable. */
   readonly marks = new Set<'outfile' | 'returning' | 'sleeps'>()
   #blocks = 0
+  readonly #inBlock = new Map<Block, number>()
 
   /** Names that a common table expression stands for, where a table could be meant as well. */
   readonly shadowed: { readonly name: string; readonly block: Block }[] = []
+
+  /** Throws where a FROM names more tables than any server joins: what a text costs to understand grows with both tables and columns. */
+  addTable(table: TableReference): void {
+    const inBlock = (this.#inBlock.get(table.block) ?? 0) + 1
+    if (inBlock > maxJoined) throw new NotUnderstood('too many tables in one FROM')
+    this.#inBlock.set(table.block, inBlock)
+    this.tables.push(table)
+  }
 
   block(parent: Block | undefined, start: number, wide = false): Block {
     return { id: this.#blocks++, parent, start, wide }

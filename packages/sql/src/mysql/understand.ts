@@ -82,11 +82,13 @@ export function notUnderstood(bytes: string): MysqlUnderstanding {
 
 /** A text that was not read may hold a password; no statement that sets one is long. */
 function shownUnread(bytes: string): string {
-  if (bytes.length > maxTextBytes || !secretAround(bytes)) return decode(bytes)
+  if (bytes.length > maxTextBytes || !holdsSecretWords(bytes)) return decode(bytes)
   return '[covered: a text about passwords that could not be read]'
 }
 
-const secretAround = (bytes: string): boolean => /\b(?:identified|password|master_password|source_password)\b/i.test(bytes)
+/** Near these a string may be a password. */
+export const holdsSecretWords = (bytes: string): boolean =>
+  /\b(?:identified|password|master_password|source_password)\b/i.test(bytes)
 
 class Meaning {
   readonly #bytes: string
@@ -291,7 +293,7 @@ class Meaning {
   }
 
   #shownText(statements: readonly Statement[]): string {
-    if (!statements.some(({ holdsSecret }) => holdsSecret === true) && !secretAround(this.#bytes)) return decode(this.#bytes)
+    if (!statements.some(({ holdsSecret }) => holdsSecret === true) && !holdsSecretWords(this.#bytes)) return decode(this.#bytes)
     const parts: string[] = []
     let before = 0
     for (const token of this.#lexed.tokens) {

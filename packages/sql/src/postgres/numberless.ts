@@ -1,12 +1,10 @@
 // A text with its numbers taken out, so that the same query with other numbers is understood once. What a query or write does to which
 // columns does not depend on a number, but whether two expressions are the same does: equal numbers get equal marks.
 
+import { isDigit, isWord, markOf, maxLiterals, numberEnd, wordEnd } from '../numbers.js'
+
 /** Only these say what they do without regard to any number; a SET, for one, does not. */
 const opening = /^\s*(?:select|insert|update|delete|with)\b/i
-
-const isDigit = (code: number): boolean => code >= 48 && code <= 57
-const isWord = (code: number): boolean =>
-  (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || code === 95 || code >= 128 || isDigit(code)
 
 const quote = 39
 const doubleQuote = 34
@@ -16,9 +14,6 @@ const semicolon = 59
 const dash = 45
 const slash = 47
 const star = 42
-
-/** More different numbers than this are a bulk load, whose text comes once. */
-const maxNumbers = 200
 
 /** Undefined where the text holds anything whose end this short scan could get wrong (comments, dollar quotes, prefixed strings),
  * and where a second statement follows, which may be one whose numbers matter. */
@@ -32,7 +27,7 @@ export function numberless(text: string): string | undefined {
     const next = text.charCodeAt(at + 1)
     if (isDigit(code)) {
       const end = numberEnd(text, at)
-      if (end === undefined || numbers.length >= maxNumbers) return undefined
+      if (end === undefined || numbers.length >= maxLiterals) return undefined
       out += `${text.slice(kept, at)}\u0001${markOf(numbers, text.slice(at, end))}`
       kept = end
       at = end
@@ -51,30 +46,4 @@ export function numberless(text: string): string | undefined {
     else at += 1
   }
   return out + text.slice(kept)
-}
-
-function wordEnd(text: string, from: number): number {
-  let at = from
-  while (isWord(text.charCodeAt(at)) || text.charCodeAt(at) === dollar) at += 1
-  return at
-}
-
-/** An integer or a plain decimal that ends where a word could not go on; no leading zeros, since `1` and `01` are the same number. */
-function numberEnd(text: string, from: number): number | undefined {
-  let at = from
-  while (isDigit(text.charCodeAt(at))) at += 1
-  if (text.charCodeAt(from) === 48 && at > from + 1) return undefined
-  if (text.charCodeAt(at) === dot && isDigit(text.charCodeAt(at + 1))) {
-    at += 1
-    while (isDigit(text.charCodeAt(at))) at += 1
-  }
-  const after = text.charCodeAt(at)
-  return isWord(after) || after === dot || after === dollar ? undefined : at
-}
-
-/** The type stays visible: an integer and a decimal may choose different functions. */
-function markOf(numbers: string[], number: string): string {
-  const known = numbers.indexOf(number)
-  const index = known >= 0 ? known : numbers.push(number) - 1
-  return `${number.includes('.') ? 'd' : 'i'}${index}`
 }

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest'
+import type { Mask } from '@sallyport/core'
+import { maskBody } from './body.js'
+import { Masker } from './masker.js'
+
+const masks: readonly Mask[] = [
+  { column: '@email', with: 'redact' },
+  { column: '*.salary', with: 'null' },
+]
+const masked = (events: readonly object[], extra: readonly Mask[] = [], ending = ''): readonly Record<string, unknown>[] => {
+  const stage = maskBody(new Masker([...masks, ...extra], { hash: 'h', token: 't' }), 'text/event-stream')
+  if (stage === undefined) throw new Error('no stage')
+  const sent =
+    events
+      .map((event) => `event: ${'type' in event ? String(event.type) : 'message'}\ndata: ${JSON.stringify(event)}\n\n`)
+      .join('') + ending
+  const out = Buffer.concat([...[...Buffer.from(sent)].map((byte) => stage.push(Buffer.from([byte]))), stage.end()]).toString()
+  expect(out).not.toMatch(/ada|@example/)
+  return out
+    .split('\n\n')
+    .flatMap((block) => block.split('\n').filter((line) => line.startsWith('data: {')))
+    .map((line) => JSON.parse(line.slice(6)) as Record<string, unknown>)
+}
+
+const joined = (events: readonly Record<string, unknown>[], pick: (event: never) => unknown): string =>
+  events
+    .map((event) => pick(event as never))
+    .filter((text) => typeof text === 'string')
+    .join('')
+
+const said = ['Her mail', ' is ad', 'a@exa', 'mple.te', 'st. And so', ' on.']
+const call = ['{"to": "ad', 'a@example', '.test", "salary": 12', '34}']
+
+describe("Anthropic's Messages", () => {
+  const events = [
+    { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } },
+    ...said.map((text) => ({ type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text } })),
+    { type: 'content_block_stop', index: 0 },
+    { type: 'content_block_start', index: 1, content_block: { type: 'tool_use', id: 't1', name: 'send', input: {} } },
+    ...call.map((part) => ({ type: 'content_block_delta', index: 1, delta: { type: 'input_json_delta', partial_json: part } })),
+    { type: 'content_block_stop', index: 1 },
+    { type: 'message_delta', delta: { stop_reason: 'tool_use' }, usage: { output_tokens: 5 } },
+    { type: 'message_stop' },
+  ]
+
+  it('texts and arguments are masked whole, in their order', () => {
+    const out = masked(events)
+    expect(joined(out, (event: { delta?: { text?: string } }) => event.delta?.text)).toBe('Her mail is [redacted]. And so on.')
+    const args = joined(out, (event: { delta?: { partial_json?: string } }) => event.delta?.partial_json)
+    expect(JSON.parse(args)).toEqual({ to: '[redacted]', salary: null })
+    const stops = out.flatMap(({ type, index }, at) => (type === 'content_block_stop' ? [[index, at]] : []))
+    const lastPiece = out.findLastIndex(({ type, index }) => type === 'content_block_delta' && index === 0)
+    expect(stops[0]?.[1]).toBeGreaterThan(lastPiece)
+    expect(out.at(-2)).toMatchObject({ type: 'message_delta', delta: { stop_reason: 'tool_use' } })
+  })
+
+  it('a field mask on the text itself covers every piece', () => {
+    const out = masked(events, [{ column: '*.delta.text', with: 'redact' }])
+    expect(joined(out, (event: { delta?: { text?: string } }) => event.delta?.text)).toBe('[redacted]'.repeat(said.length))
+  })
+
+  it('what is held back when the stream ends is told', () => {
+    expect(joined(masked(events.slice(0, 7)), (event: { delta?: { text?: string } }) => event.delta?.text)).toBe(
+      'Her mail is [redacted]. And so on.',
+    )
+  })
+})
+
+describe("OpenAI's Chat Completions", () => {
+  const chunk = (delta: object, finish: string | null = null, index = 0): object => ({
+    id: 'c1',
+    object: 'chat.completion.chunk',
+    choices: [{ index, delta, logprobs: { content: [{ token: 'ada@example.test' }] }, finish_reason: finish }],
+  })
+
+  it('contents and arguments of several choices are masked whole', () => {
+    const events = [
+      ...said.flatMap((content) => [chunk({ content }), chunk({ content: content.toUpperCase() }, null, 1)]),
+      chunk({}, 'stop', 1),
+      ...call.map((part) => chunk({ tool_calls: [{ index: 0, id: 'call_1', function: { name: 'send', arguments: part } }] })),
+      chunk({ content: ' Bye ada@example.test' }, 'tool_calls'),
+    ]
+    const out = masked(
+      events.map((event) => JSON.parse(JSON.stringify(event).replaceAll('ADA@EXAMPLE', 'x@EXAMPLE')) as object),
+      [],
+      'data: [DONE]\n\n',
+    )
+    type Chunk = { choices?: { index: number; delta: { content?: string; tool_calls?: { function: { arguments: string } }[] } }[] }
+    const of = (index: number): string =>
+      joined(out, (event: Chunk) => event.choices?.find((choice) => choice.index === index)?.delta.content)
+    expect(of(0)).toBe('Her mail is [redacted]. And so on. Bye [redacted]')
+    expect(of(1)).toBe('HER MAIL IS [redacted]. AND SO ON.')
+    const args = joined(out, (event: Chunk) => event.choices?.[0]?.delta.tool_calls?.[0]?.function.arguments)
+    expect(JSON.parse(args)).toEqual({ to: '[redacted]', salary: null })
+  })
+})
+
+describe("OpenAI's Responses", () => {
+  it('texts, arguments and what repeats them are masked whole', () => {
+    const item = { item_id: 'm1', output_index: 0, content_index: 0 }
+    const out = masked([
+      ...said.map((delta, n) => ({
+        type: 'response.output_text.delta',
+        ...item,
+        sequence_number: n,
+        delta,
+        logprobs: [{ token: 'ada' }],
+      })),
+      { type: 'response.output_text.done', ...item, text: said.join('') },
+      ...call.map((delta) => ({ type: 'response.function_call_arguments.delta', item_id: 'f1', output_index: 1, delta })),
+      { type: 'response.function_call_arguments.done', item_id: 'f1', output_index: 1, arguments: call.join('') },
+      {
+        type: 'response.completed',
+        response: { output: [{ type: 'message', content: [{ type: 'output_text', text: said.join('') }] }] },
+      },
+    ])
+    const of = (type: string): string =>
+      joined(
+        out.filter((event) => event['type'] === type),
+        (event: { delta?: string }) => event.delta,
+      )
+    expect(of('response.output_text.delta')).toBe('Her mail is [redacted]. And so on.')
+    expect(JSON.parse(of('response.function_call_arguments.delta'))).toEqual({ to: '[redacted]', salary: null })
+    expect(out.at(-1)).toMatchObject({ type: 'response.completed' })
+  })
+})
+
+it('events that tell nothing in pieces are as they were', () => {
+  expect(masked([{ type: 'ping' }, { id: 1, salary: 5, note: 'x' }])).toEqual([
+    { type: 'ping' },
+    { id: 1, salary: null, note: 'x' },
+  ])
+})
