@@ -35,10 +35,10 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
     if (written.protocol === 'ssh') {
-      const { hostKey, hostAuthority, via } = written
+      const { hostKey, hostAuthority, via, trust } = written
       const proof = { ...(hostKey === undefined ? {} : { hostKey }), ...(hostAuthority === undefined ? {} : { hostAuthority }) }
       const way = via === undefined ? {} : { via }
-      return { ...common, databases: [], trust: { functions: [] }, ...proof, ...way }
+      return { ...common, databases: [], trust: { functions: [], programs: trust.programs }, ...proof, ...way }
     }
     const { database, databases, trust } = written
     return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }
