@@ -8,6 +8,7 @@ import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
 import { createAuthenticator } from '@sallyport/identity'
+import type { KnownIdentity } from '@sallyport/identity'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
@@ -99,8 +100,10 @@ async function build(building: Building): Promise<GatewayNode> {
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
   })
-  const logins = loginsFor({ ...ground, configuration, log, identities: () => rules.definitions.current.identities })
   let consoleUrl = configuration.console.url ?? ''
+  const consoleAddress = (): string => consoleUrl.replace(/\/$/, '')
+  const identities = (): readonly KnownIdentity[] => rules.definitions.current.identities
+  const logins = loginsFor({ ...ground, configuration, log, consoleAddress, identities })
   const reviews = createReviews({ table: ground.store.reviews, consoleAddress: () => consoleUrl, now: Date.now, log })
   teardown.add('reviews', () => reviews.stop())
   const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
@@ -129,6 +132,7 @@ async function build(building: Building): Promise<GatewayNode> {
     ...rules,
     authenticator,
     logins,
+    consoleAddress,
     reviews,
     sql,
     protocols,
