@@ -86,6 +86,12 @@ export function lacks(...names: readonly ProgramName[]): boolean {
   return names.some((name) => findProgram(name) === undefined)
 }
 
+/** A Python that has this module; undefined where none has. */
+export function pythonWith(module: string): string | undefined {
+  const candidates = ['/usr/bin/python3', findProgram('python3')].filter((path) => path !== undefined)
+  return candidates.find((path) => isExecutable(path) && spawnSync(path, ['-c', `import ${module}`]).status === 0)
+}
+
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly input?: string

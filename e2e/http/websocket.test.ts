@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openHttpStage, storedKey, type HttpStage } from '../backends/http-stage.js'
+import { openHttpStage, plantedMail, storedKey, type HttpStage } from '../backends/http-stage.js'
 
 let stage: HttpStage
 let server: Server
@@ -14,9 +14,17 @@ beforeAll(async () => {
   server = createServer((_request, response) => response.writeHead(200).end('plain'))
   const sockets = new WebSocketServer({ server, path: '/live', handleProtocols: (offered) => (offered.has('v2') ? 'v2' : false) })
   sockets.on('connection', (socket, request) => {
-    socket.send(`hello ${String(request.headers['x-api-key'])} ${String(request.headers.authorization)}`)
+    if (request.url?.includes('quiet') !== true)
+      socket.send(`hello ${String(request.headers['x-api-key'])} ${String(request.headers.authorization)}`)
     socket.on('message', (data, binary) => {
       heard.push((data as Buffer).toString())
+      if ((data as Buffer).toString() === '{"tell":1}') {
+        const item = { item_id: 'm', output_index: 0, content_index: 0 }
+        for (const delta of ['mail is ada.pl', 'anted-4417@example', '.test. Bye'])
+          socket.send(JSON.stringify({ type: 'response.text.delta', ...item, delta }))
+        socket.send(JSON.stringify({ type: 'response.text.done', ...item, text: `mail is ${plantedMail}. Bye` }))
+        return
+      }
       socket.send(data as Buffer, { binary })
     })
   })
@@ -24,10 +32,16 @@ beforeAll(async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   stage = await openHttpStage({
     targets: () =>
-      `  - { name: live, protocol: http, address: "${url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
+      ['live', 'covered']
+        .map(
+          (name) =>
+            `  - { name: ${name}, protocol: http, address: "${url}", tls: "off", credential: { header: { name: X-Api-Key, value: { env: CRM_KEY } } } }\n`,
+        )
+        .join(''),
     rules: `
   - { name: no-orders, what: { paths: ["/live"], fields: [order] }, then: deny, reason: Not here. }
   - { name: closed, what: { paths: ["/closed"] }, then: deny }
+  - { name: mails, where: { targets: [covered] }, what: { fields: ["*.email", "email"], detectors: [email] }, then: mask, with: partial }
 `,
   })
 })
@@ -97,5 +111,37 @@ describe('a WebSocket', () => {
     await expect(open('/live/closed')).rejects.toThrow(/403/)
     await expect(open('/live/live', [], 'sp_wrong')).rejects.toThrow(/401/)
     await expect(open('/live/nowhere')).rejects.toThrow(/502/)
+  })
+})
+
+describe('a WebSocket under a mask', () => {
+  it('shows JSON with its values covered, also where they are told in pieces', async () => {
+    const { socket, next, closed } = await open('/covered/live?quiet')
+    socket.send(JSON.stringify({ email: plantedMail, note: `write to ${plantedMail}`, n: 1 }))
+    expect(JSON.parse(await next())).toEqual({ email: 'a***@example.test', note: 'write to a***@example.test', n: 1 })
+    socket.send('{"tell":1}')
+    const told = []
+    for (let done = false; !done;) {
+      const event = JSON.parse(await next()) as { type: string; delta?: string; text?: string }
+      told.push(event.delta ?? '')
+      done = event.type.endsWith('.done')
+      if (done) expect(event.text).toBe('mail is a***@example.test. Bye')
+    }
+    expect(told.join('')).toBe('mail is a***@example.test. Bye')
+    socket.close(1000)
+    expect(await closed).toBe(1000)
+    const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list', '--target', 'covered')
+    const har = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--format', 'har'])).stdout
+    expect(har).toContain('a***@example.test')
+  })
+
+  it('is closed by what cannot be masked, which is not shown', async () => {
+    const text = await open('/covered/live')
+    expect(await text.closed).toBe(1008)
+    const { socket, closed } = await open('/covered/live?quiet')
+    let shown = 0
+    socket.on('message', () => (shown += 1))
+    socket.send(Buffer.from(plantedMail), { binary: true })
+    expect([await closed, shown]).toEqual([1008, 0])
   })
 })

@@ -11,6 +11,11 @@ export interface Identity {
   readonly onBehalfOf?: string
 }
 
+/** One person, or one agent for the same person. */
+export function isSameIdentity(a: Identity, b: Identity): boolean {
+  return a.id === b.id && a.name === b.name && a.onBehalfOf === b.onBehalfOf
+}
+
 /** What is kept of an access token so that each protocol's login can be checked; the token itself is never kept. Hex throughout. */
 export interface TokenVerifiers {
   /** SCRAM-SHA-256 (RFC 5802, section 3): all tokens of an identity share `salt` and `iterations`. */

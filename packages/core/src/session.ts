@@ -51,6 +51,7 @@ export interface Reach {
 export interface Session extends Reach {
   readonly id: string
   readonly identity: Identity
+  readonly client: ClientFacts
   /** Whether a mask rule could apply to this identity here; where so, error details of writes are covered as well. */
   readonly mayMask: boolean
   readonly mayRule: boolean
@@ -78,6 +79,14 @@ export interface GatewayTls {
   readonly contextFor?: (host: string) => SecureContext
 }
 
+/** What stands where a client wants to go through its session (a forwarded port). */
+export type Inside =
+  | { readonly kind: 'unknown' }
+  /** A target of ours that this identity may not reach. */
+  | { readonly kind: 'not granted' }
+  /** `serve`: as if it had come to a listener of that target's protocol; the login on it must be of the same identity. */
+  | { readonly kind: 'target'; readonly targets: readonly string[]; readonly serve: (stream: Duplex) => Promise<void> }
+
 export interface Gate {
   readonly tls: GatewayTls
   /** Milliseconds a client may take to log in, and a session may sit idle (0: without limit). */
@@ -87,6 +96,8 @@ export interface Gate {
   admit(login: Login, asking?: Asking): Promise<Session>
   /** Who calls, of a client that names its target later: nothing is granted by it. Throws Denied. */
   identify(login: Omit<Login, 'target'>): Promise<Identity>
+  /** What stands at an address that the client of this session names. */
+  inside(session: Session, host: string, port: number): Inside
   /** This connection showed the proof of a session that lives already, so it is no stranger any more. */
   rejoin(session: Session): void
   /** Says what went wrong in the gateway's log. Never a credential, never a value. */

@@ -16,6 +16,12 @@ export function endpointOf(address: string, to?: Endpoint): Endpoint {
   throw new Unreachable('target-unreachable', 'the address of the target stands for many hosts, and for none of them by itself')
 }
 
+/** Whether an address leads to this host and port; any host where none is said. */
+export function standsAt(address: string, host: string | undefined, port: number): boolean {
+  const written = writtenEndpoint(address)
+  return written.port === port && (host === undefined || matchesName(written.host.toLowerCase(), host))
+}
+
 function writtenEndpoint(address: string): Endpoint {
   if (!/^https?:\/\//.test(address)) return splitAddress(address)
   const { hostname, port, protocol } = new URL(address)

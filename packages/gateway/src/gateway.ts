@@ -22,6 +22,8 @@ import type {
   Target,
 } from '@sallyport/core'
 import { detectProtocol } from './detect.js'
+import { holdWithin, insideOf } from './inside.js'
+import type { Bounds } from './inside.js'
 import { splitAddress } from './dialing.js'
 import { LiveSession, microseconds } from './session.js'
 import type { Reviews } from './session.js'
@@ -175,7 +177,8 @@ class Node implements Gateway {
     }
   }
 
-  #gate(known: () => void): Gate {
+  /** `bounds`: the connection came inside another, which says whom it must be of and where it must lead. */
+  #gate(known: () => void, bounds?: Bounds): Gate {
     const { tls, limits, authenticator, log } = this.#parts
     return {
       tls,
@@ -183,16 +186,24 @@ class Node implements Gateway {
       log,
       challenge: (user) => authenticator.challenge(user),
       admit: async (login, asking) => {
-        const session = await this.#admit(login, asking)
+        const session = await this.#admit(login, asking, bounds)
         known()
         return session
       },
       identify: async (login) => {
+        if (bounds !== undefined) throw new Denied('not-granted', 'no way leads on from here')
         const { identity } = await this.#prove(login)
         known()
         return identity
       },
+      inside: ({ identity, client }, host, port) =>
+        insideOf({ identity, client }, host, port, {
+          definitions: this.#parts.definitions(),
+          protocols: this.#parts.protocols,
+          gate: (inner) => this.#gate(() => {}, inner),
+        }),
       rejoin: (session) => {
+        if (bounds !== undefined) holdWithin(bounds, session.identity, session.target)
         if (this.#sessions.has(session.id)) known()
       },
     }
@@ -203,7 +214,7 @@ class Node implements Gateway {
     return this.#parts.authenticator.prove({ user, proof, tls, loopback, address })
   }
 
-  async #admit(login: Login, asking: Asking | undefined): Promise<Session> {
+  async #admit(login: Login, asking: Asking | undefined, bounds: Bounds | undefined): Promise<Session> {
     const { log } = this.#parts
     const { address } = login.client
     const proved = await this.#prove(login)
@@ -221,6 +232,7 @@ class Node implements Gateway {
         `no target ${login.target} for ${proved.identity.name}; see what you may reach with: sallyport targets`,
       )
     }
+    if (bounds !== undefined) holdWithin(bounds, proved.identity, target)
     if (this.#stopping) throw new Denied('stopping', 'the gateway is stopping')
     return this.#open(login, proved, target, asking)
   }

@@ -1,7 +1,8 @@
 // Messages of an open WebSocket, one after the other in each direction, no faster than the other end takes them.
 
 import { isKnownError } from '@sallyport/core'
-import type { Denial } from '@sallyport/core'
+import type { Denial, Mask } from '@sallyport/core'
+import { Masker, ToldInPieces, Unmaskable } from '@sallyport/masking'
 import type { RawData, WebSocket } from 'ws'
 import { readBody, unknownBody } from './body-facts.js'
 import { decide } from './deciding.js'
@@ -16,6 +17,9 @@ export interface RelayedParts {
   readonly exchange: Deciding
   /** The handshake's. */
   readonly statement: number
+  /** Those of the handshake's ruling: what the target says is covered by them. */
+  readonly masks: readonly Mask[]
+  readonly salt: string
 }
 
 /** RFC 6455, section 7.4.1. */
@@ -25,6 +29,7 @@ const internalError = 1011
 export class Relayed {
   readonly #parts: RelayedParts
   readonly #startedAt = performance.now()
+  readonly #told: ToldInPieces | undefined
   #bytes = 0
   #over = false
   readonly #ended = new AbortController()
@@ -32,6 +37,9 @@ export class Relayed {
 
   constructor(parts: RelayedParts) {
     this.#parts = parts
+    const { masks, salt, exchange } = parts
+    const salts = { hash: salt, token: `${salt} ${exchange.place.session.id}` }
+    this.#told = masks.length === 0 ? undefined : new ToldInPieces(new Masker(masks, salts))
   }
 
   start(): void {
@@ -89,32 +97,54 @@ export class Relayed {
     const { statement, ruling } = await decide(exchange, understood, { seen: message, early: [] })
     const outcome = { statement, rows: 0, bytes: 0, durationMs: performance.now() - began }
     exchange.place.session.outcome(ruling.kind === 'deny' ? { ...outcome, error: ruling.reason } : outcome)
-    if (ruling.kind === 'mask')
-      return { kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason: 'messages of a WebSocket are not masked' }
+    if (ruling.kind === 'mask' && !this.#covers(ruling.masks)) {
+      const reason = 'a mask applies to what answers this message, and was not known when the WebSocket was opened'
+      return { kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason }
+    }
     return ruling.kind === 'deny' ? ruling : undefined
+  }
+
+  #covers(masks: readonly Mask[]): boolean {
+    return masks.every((mask) => this.#parts.masks.some((each) => each.column === mask.column && each.with === mask.with))
   }
 
   #fromUpstream(data: RawData, binary: boolean): void {
     if (this.#over) return
     const { client, upstream, exchange, statement } = this.#parts
     const { session } = exchange.place
-    const message = bytesOf(data)
     try {
-      session.record('upstream', message, statement)
-      this.#bytes += message.length
+      const messages = this.#masked(bytesOf(data), binary)
+      for (const message of messages) {
+        session.record('upstream', message, statement)
+        this.#bytes += message.length
+      }
+      const send = (): void => {
+        for (const message of messages) this.#send(client, message, binary)
+      }
       const settled = session.settled()
-      if (!(settled instanceof Promise)) return this.#send(client, message, binary)
+      if (!(settled instanceof Promise)) return send()
       upstream.pause()
       settled.then(
         () => {
-          this.#send(client, message, binary)
+          send()
           this.#resume(upstream)
         },
         () => this.#cut(internalError, 'the record cannot be kept'),
       )
     } catch (error) {
-      this.#cut(internalError, isKnownError(error) ? error.message : 'the gateway met a fault of its own')
+      if (error instanceof Unmaskable) this.#cut(policyViolation, 'a message cannot be masked, so it is not shown')
+      else this.#cut(internalError, isKnownError(error) ? error.message : 'the gateway met a fault of its own')
     }
+  }
+
+  /** What the caller sees of a message: other messages may come before it, with what was held back of what models tell in pieces. */
+  #masked(message: Buffer, binary: boolean): readonly Buffer[] {
+    if (this.#told === undefined) return [message]
+    if (binary) throw new Unmaskable('the message is not text')
+    const mapped = this.#told.map({ data: message.toString('utf8') })
+    if (mapped === undefined) return []
+    if (typeof mapped === 'string') return [Buffer.from(mapped)]
+    return [...mapped.before.map(({ data }) => Buffer.from(data)), Buffer.from(mapped.data)]
   }
 
   /** A slow receiver holds its sender up. */
@@ -135,7 +165,10 @@ export class Relayed {
     // 1005 and 1006 say that there was no code; they may not be sent.
     const sendable = code === 1005 || code === 1006 ? 1000 : code
     if (code === 1006) other.terminate()
-    else if (other.readyState === other.OPEN) other.close(sendable, reason)
+    else if (other.readyState === other.OPEN) {
+      // A reason is text of the target's that no mask looks into.
+      other.close(sendable, this.#told === undefined || other === this.#parts.upstream ? reason : '')
+    }
     this.#finish(code === 1000 || code === 1005 ? undefined : `closed with ${code}`)
   }
 

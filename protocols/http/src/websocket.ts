@@ -1,5 +1,5 @@
 // WebSocket (RFC 6455): the handshake is a request like any other; then whole messages are relayed both ways and recorded, and each text
-// message of the caller that is JSON is a statement of its own. Frames are ws's; extensions are not offered.
+// message of the caller that is JSON is a statement of its own. Masks cover the target's text messages. Frames are ws's; extensions are not offered.
 
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
@@ -52,8 +52,6 @@ export async function serveUpgrade(
     const understood = understand(place.session.target, 'GET', route.path, fields, 'absent')
     const { statement, ruling } = await decide(exchange, understood, { seen: 'absent', early: [] })
     if (ruling.kind === 'deny') return answer(socket, problemOfDenial(ruling, place.session.id, statement))
-    if (ruling.kind === 'mask')
-      throw badRequest('not-maskable', 'a mask applies here, and messages of a WebSocket are not masked', 403)
     const record = new ExchangeRecord(place.session, statement)
     record.request(
       'GET',
@@ -67,7 +65,14 @@ export async function serveUpgrade(
       upgrade: 'websocket',
       ...(upstream.protocol === '' ? {} : { 'sec-websocket-protocol': upstream.protocol }),
     })
-    new Relayed({ client, upstream, exchange, statement }).start()
+    new Relayed({
+      client,
+      upstream,
+      exchange,
+      statement,
+      masks: ruling.kind === 'mask' ? ruling.masks : [],
+      salt: shared.salt,
+    }).start()
   } catch (error) {
     const problem = problemOf(error, false)
     if (problem.status === 500)

@@ -40,6 +40,7 @@ async function play(
         : Promise.reject(new Denied('unauthenticated', 'login failed'))
     },
     identify: () => Promise.reject(new Error('not asked')),
+    inside: () => ({ kind: 'unknown' }),
     rejoin: () => {},
     log: () => {},
   }

@@ -43,8 +43,3 @@ export function serveJumps(connection: Connection, { caller, serve, hangUp, idle
   })
   return () => clearTimeout(idle)
 }
-
-/** One person, or one agent for the same person. */
-export function isSame(a: Identity, b: Identity): boolean {
-  return a.id === b.id && a.name === b.name && a.onBehalfOf === b.onBehalfOf
-}

@@ -1,12 +1,11 @@
 // The client's end of the login: who calls, for which target, and what shows it.
 
-import { Denied, secret } from '@sallyport/core'
+import { Denied, isSameIdentity, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
 import type { ClientFacts, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { signaturesOf } from './algorithms.js'
 import { certificateProof, certifiedKeyType } from './certificate-proof.js'
-import { isSame } from './jump.js'
 import type { Jump } from './jump.js'
 import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
 import type { PersonLogins } from './ask-person.js'
@@ -135,7 +134,7 @@ function loginOf(username: string, proof: Proof, facts: ClientFacts, jump: Jump 
 /** Whoever came as one may not go on as another: the outer login vouches for where the inner one comes from. Throws Denied. */
 async function requireSame(login: Login, jump: Jump, gate: Gate): Promise<void> {
   const inner = await gate.identify(login)
-  if (isSame(inner, jump.caller)) return
+  if (isSameIdentity(inner, jump.caller)) return
   gate.log('warn', 'a jump was begun as one identity and went on as another', { outer: jump.caller.name, inner: inner.name })
   throw new Denied('unauthenticated', 'the login inside a jump is of another identity than the one outside')
 }
