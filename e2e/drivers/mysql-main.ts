@@ -80,7 +80,7 @@ function directly(facts: MysqlFacts): Place {
 }
 
 const configuration = (facts: MysqlFacts): string => `
-mysql: { serverVersion: "${facts.kind === 'mariadb' ? '5.7.19-MariaDB' : '8.0.40'}" }
+mysql: { serverVersion: "${facts.kind === 'mariadb' ? '5.7.19' : '8.0.40'}" }
 identities:
   - { name: robot, kind: agent, groups: [agents] }
 targets:

@@ -30,6 +30,12 @@ import type { Statement } from './statements.js'
 /** Held whole, since it must be understood: MySQL 8's default max_allowed_packet. */
 const maxHeldBytes = 64 * 1024 * 1024
 
+interface Command {
+  readonly payload: Buffer
+  /** Packets it came in. */
+  readonly count: number
+}
+
 type Continuation = (answer: Answer, steps: Steps) => void
 
 export interface WireOptions {
@@ -198,14 +204,24 @@ export class MysqlWire implements Wire<Question, Answer> {
 
   #advance(steps: Steps): void {
     while (!this.clientHeld && !this.#over && !this.#responses.stopped) {
-      const found = this.#next()
+      const found = this.#nextAfter(steps)
       if (found === undefined) return
       this.#take(found.payload, found.count, steps)
     }
   }
 
+  /** A fault in what follows must not cost the client the answer to what came before: it is told when there is no such answer any more. */
+  #nextAfter(steps: Steps): Command | undefined {
+    try {
+      return this.#next()
+    } catch (error) {
+      if (steps.length === 0) throw error
+      return undefined
+    }
+  }
+
   /** The next command, joined where it came in several packets; they must be numbered from 0. */
-  #next(): { readonly payload: Buffer; readonly count: number } | undefined {
+  #next(): Command | undefined {
     let at = 0
     for (let count = 1; ; count += 1) {
       if (this.#client.length < at + headerBytes) return undefined

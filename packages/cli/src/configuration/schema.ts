@@ -225,7 +225,7 @@ const mysqlSchema = z.strictObject({
   /** What clients are told before anybody knows their target; some choose the names of system variables by it. */
   serverVersion: z
     .string()
-    .regex(/^\d+\.\d+\.\d+[\w.+~:-]{0,60}$/, 'not a version; write 8.0.40, or 5.7.19-MariaDB')
+    .regex(/^\d+\.\d+\.\d+[\w.+~:-]{0,60}$/, 'not a version; write 8.0.40 or 5.7.19')
     .default('8.0.40-sallyport'),
 })
 
