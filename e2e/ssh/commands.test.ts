@@ -75,6 +75,11 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('commands', () => {
     const result = await stage.ssh([`psql -c 'drop table orders' shop`])
     expect(result.code).toBe(126)
     expect(result.stderr).toContain('denied by rule no-drops')
+    for (const command of [`mysql -Ne 'drop table orders' shop`, `psql <<< 'drop table orders'`])
+      expect(await stage.ssh([command]), command).toMatchObject({ code: 126, stderr: expect.stringContaining('no-drops') })
+    // What the program takes for more than it seems could be anything.
+    expect(await stage.ssh([`mysql -e 'select 1' --exec='drop table x'`])).toMatchObject({ code: 126 })
+    expect((await stage.ssh([`mysql -e 'select 1' 2>/dev/null; echo reached`])).stdout).toContain('reached')
     expect((await stage.ssh([`psql -c 'select 1' 2>/dev/null; echo reached`])).stdout).toContain('reached')
   })
 

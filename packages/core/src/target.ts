@@ -26,7 +26,8 @@ export interface Target {
   readonly durability: Durability
   /** What a granted caller may do where no rule matches. */
   readonly default: 'allow' | 'deny'
-  readonly trust: { readonly functions: readonly string[] }
+  /** What the operator vouches for: functions (SQL), programs (ssh; by name, or by a path that begins with `/`). */
+  readonly trust: { readonly functions: readonly string[]; readonly programs?: readonly string[] }
   readonly http?: HttpSettings
 }
 

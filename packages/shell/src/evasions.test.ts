@@ -16,7 +16,40 @@ function isSeen(token: string, effects: readonly Effect[], sql: readonly string[
   return effects.some((effect) => effect.file === path && effect.access === access && (kind !== 'd' || effect.verb === 'delete'))
 }
 
+describe('programs that the operator vouches for', () => {
+  const trusted = ['app-*', 'python3', 'sh', '/opt/app/bin/status']
+  const opaque = (line: string): boolean => !understandCommand(line, trusted).understood
+  it('read what they are given and no more', () => {
+    expect(understandCommand('app-status /etc/x', trusted).effects).toEqual([
+      { access: 'read', verb: 'run', object: 'app-status', program: 'app-status', args: ['/etc/x'] },
+      { access: 'read', verb: 'use', object: '/etc/x', file: '/etc/x' },
+      { access: 'read', verb: 'use', object: '/etc/x/\ufffd', file: '/etc/x/\ufffd' },
+    ])
+    for (const line of ['/usr/bin/app-status', '/opt/app/bin/status', 'python3 x.py', 'sudo app-status'])
+      expect([line, opaque(line)]).toEqual([line, false])
+  })
+  it('are those and no others', () => {
+    for (const line of [
+      './app-status',
+      '/tmp/app-status',
+      '/opt/app/bin/../bin/status',
+      '/opt/app/bin/other',
+      'bin/status',
+      'PATH=. app-status',
+      'app-$x',
+      'perl x',
+    ])
+      expect([line, opaque(line)]).toEqual([line, true])
+  })
+  it('a shell is read as ever', () => {
+    expect(understandCommand("sh -c 'rm x'", trusted).effects).toContainEqual(expect.objectContaining({ program: 'rm' }))
+    expect(opaque('sh x')).toBe(true)
+  })
+})
+
 describe('the evasion corpus', () => {
+  it('has not shrunk', () => expect(evasions.length).toBeGreaterThanOrEqual(300))
+
   it.each(evasions)('%j is seen as %s', (line, seen) => {
     const { effects, understood, sql } = understandCommand(line)
     const [plain = '', text] = seen.split('sql:')

@@ -1,9 +1,11 @@
 // One program with its arguments: what starting it would do, and what it would start in turn.
 
+import { matchesAnyName } from '@sallyport/core'
 import * as known from './programs.js'
 import { readBuiltin } from './builtins.js'
 import { readFiles } from './file-programs.js'
 import { innerCommand } from './options.js'
+import { fileCandidates } from './paths.js'
 import { anyFile, report } from './report.js'
 import { readers as special } from './special-programs.js'
 import { isUnknown } from './words.js'
@@ -21,7 +23,8 @@ export function invoke(invocation: Invocation, found: Findings, place: Place): v
     found.program({ access: 'unknown', written, name, args, opaque: true })
     return
   }
-  if (written.includes('/') && !known.isSystemPath(written)) {
+  const vouched = isVouched(written, name, place)
+  if (written.includes('/') && !known.isSystemPath(written) && !vouched) {
     report(found, invocation, name, 'unknown', true)
     return
   }
@@ -30,8 +33,30 @@ export function invoke(invocation: Invocation, found: Findings, place: Place): v
   if (wrapper !== undefined) return readWrapper(name, wrapper, invocation, found, place)
   const reader = special.get(name)
   if (reader !== undefined) return reader({ ...invocation, name }, found, place)
+  if (vouched) return readVouched(name, invocation, found, place)
   if (known.isOpaque(name)) return report(found, invocation, name, 'unknown', true)
   readPlain(name, invocation, found, place)
+}
+
+/** A name vouches for the program of that name in the system's directories; any other is vouched for by its whole path. */
+function isVouched(written: string, name: string, { trusted }: Place): boolean {
+  const byName = !written.includes('/') || known.isSystemPath(written)
+  return (
+    (byName && matchesAnyName(trusted, name)) ||
+    (written.startsWith('/') &&
+      !written.includes('/../') &&
+      matchesAnyName(
+        trusted.filter((each) => each.startsWith('/')),
+        written,
+      ))
+  )
+}
+
+/** It does no more than read what it is given: so the operator says. */
+function readVouched(name: string, invocation: Invocation, found: Findings, place: Place): void {
+  report(found, invocation, name, 'read')
+  for (const arg of invocation.args)
+    for (const path of fileCandidates(arg)) found.file('read', 'use', path, place.directories, true)
 }
 
 function readPlain(name: string, invocation: Invocation, found: Findings, place: Place): void {

@@ -15,6 +15,8 @@ export interface Place {
   readonly directories: readonly string[]
   /** Scripts inside the arguments of programs, inside one another. */
   readonly depth: number
+  /** Programs that the operator vouches for, by name or by the path they are called by. */
+  readonly trusted: readonly string[]
   readonly readScript: (text: string, found: Findings, place: Place) => void
   readonly invoke: (invocation: Invocation, found: Findings, place: Place) => void
 }

@@ -1,8 +1,9 @@
-// Programs that need to be read each in its own way: shells, find, ssh, sed, dd, SQL clients, curl.
+// Programs that need to be read each in its own way: shells, find, ssh, sed, dd, curl.
 
 import { isUnknown } from './words.js'
 import { readEvaluated } from './builtins.js'
 import { anyFile, report } from './report.js'
+import { sqlReaders } from './sql-programs.js'
 import { transferReaders } from './transfer-programs.js'
 import type { Findings } from './findings.js'
 import type { Invocation, Place } from './place.js'
@@ -127,38 +128,6 @@ const readDd: Reader = (invocation, found, place) => {
   }
 }
 
-/** SQL in an argument is handed on; meta-commands, files and input that is not in the line can be anything. */
-const sqlReader =
-  (dialect: 'postgres' | 'mysql', short: string, long: string): Reader =>
-  (invocation, found, place) => {
-    const { name, args, input } = invocation
-    const texts: string[] = []
-    let plain = true
-    for (let at = 0; at < args.length; at += 1) {
-      const arg = args[at] ?? ''
-      if (arg === short || arg === long) texts.push(args[(at += 1)] ?? '')
-      else if (arg.startsWith(`${long}=`)) texts.push(arg.slice(long.length + 1))
-      else if (arg.startsWith(short) && !arg.startsWith('--')) texts.push(arg.slice(short.length))
-      else if (isUnknown(arg) && arg.startsWith('\ufffd')) plain = false
-      else if (/^-[A-Za-z]*c$|^-[A-Za-z]*e$/.test(arg) && arg.length > 2) plain = false
-      else if (
-        /^(-f|--file|-o|--output|-L|--log|--set|-v|--variable|--init-command|--defaults|--login-path|--pager|--tee|--plugin|--local)/.test(
-          arg,
-        )
-      )
-        plain = false
-      else if (arg.startsWith('postgres:') || arg.startsWith('postgresql:')) plain = !isUnknown(arg) && plain
-    }
-    if (input !== undefined && texts.length === 0) texts.push(input)
-    const known =
-      plain &&
-      texts.length > 0 &&
-      texts.every((text) => !isUnknown(text) && !text.includes('\\') && (dialect === 'postgres' || !clientCommand.test(text)))
-    report(found, invocation, name, known ? 'read' : 'unknown', !known)
-    for (const text of texts) if (!isUnknown(text)) found.sql.push({ dialect, text })
-    if (!known) anyFile(args, found, place)
-  }
-
 /** What it fetches or sends, and the files it takes that from or puts that in. */
 const readCurl: Reader = (invocation, found, place) => {
   const { name, args } = invocation
@@ -178,12 +147,6 @@ const readCurl: Reader = (invocation, found, place) => {
   }
 }
 
-/** Commands of the client itself that run programs or read files (MySQL reference manual, "mysql Client Commands"). */
-const clientCommand = /(^|;|\n)\s*(system|source|tee|pager|edit|nopager|notee)\b/i
-
-const postgres = sqlReader('postgres', '-c', '--command')
-const mysql = sqlReader('mysql', '-e', '--execute')
-
 /** `busybox rm x` is `rm x`. */
 const readBox: Reader = (invocation, found, place) => {
   const [applet, ...rest] = invocation.args
@@ -202,6 +165,7 @@ const readWatch: Reader = (invocation, found, place) => {
 
 export const readers: ReadonlyMap<string, Reader> = new Map([
   ...transferReaders,
+  ...sqlReaders,
   ...Object.entries<Reader>({
     sh: readShell,
     bash: readShell,
@@ -215,9 +179,6 @@ export const readers: ReadonlyMap<string, Reader> = new Map([
     runuser: readSu,
     sed: readSed,
     dd: readDd,
-    psql: postgres,
-    mysql,
-    mariadb: mysql,
     curl: readCurl,
     busybox: readBox,
     toybox: readBox,

@@ -30,21 +30,23 @@ const maxSubstitutions = 1_000
 
 const remembered = { entries: 2_000, weight: 8_000_000 }
 
-/** Understands command lines and remembers what it understood, by text. */
-export function createCommandReader(): { understand(text: string): CommandUnderstanding } {
+/** Understands command lines and remembers what it understood, by text and by what is vouched for. */
+export function createCommandReader(): { understand(text: string, trusted: readonly string[]): CommandUnderstanding } {
   const known = new Remembered<string, CommandUnderstanding>(remembered)
   return {
-    understand: (text) => {
-      const before = known.get(text)
+    understand: (text, trusted) => {
+      const key = `${JSON.stringify(trusted)} ${text}`
+      const before = known.get(key)
       if (before !== undefined) return before
-      const understanding = understandCommand(text)
-      known.set(text, understanding, text.length + understanding.effects.length * 200)
+      const understanding = understandCommand(text, trusted)
+      known.set(key, understanding, key.length + understanding.effects.length * 200)
       return understanding
     },
   }
 }
 
-export function understandCommand(text: string): CommandUnderstanding {
+/** `trusted`: programs that the operator vouches for. */
+export function understandCommand(text: string, trusted: readonly string[] = []): CommandUnderstanding {
   const found = new Findings()
   if (
     text.length > maxTextCharacters ||
@@ -54,7 +56,7 @@ export function understandCommand(text: string): CommandUnderstanding {
     found.unknown()
   else {
     try {
-      readScript(text, found, { directories: ['~'], depth: 0, readScript, invoke })
+      readScript(text, found, { directories: ['~'], depth: 0, trusted, readScript, invoke })
     } catch (error) {
       // Too deep for our own stack; anything else is a bug and goes on as one.
       if (!(error instanceof RangeError)) throw error

@@ -28,7 +28,10 @@ const maxCommandCharacters = 131_072
 /** `command` undefined: an interactive shell. */
 export async function runCommand(served: Served, stream: ServerChannel, asked: Asked, command: string | undefined): Promise<void> {
   const input = new HeldInput(stream)
-  const understood = command === undefined ? { effects: anything, transfer: undefined } : await served.commands.understand(command)
+  const understood =
+    command === undefined
+      ? { effects: anything, transfer: undefined }
+      : await served.commands.understand(command, served.session.target.trust.programs)
   const channel = new ClientChannel(stream, served, understood.transfer === undefined ? undefined : new Content())
   const run = new Run(served, channel, input, asked, understood.transfer !== undefined)
   try {

@@ -53,8 +53,8 @@ export function ssh(options: SshOptions): Protocol {
     serve: (client, gate) => serve(client, gate, { ...options, commands }),
     transcribe,
     cast,
-    understand: async (text) => {
-      const { effects } = await commands.understand(text)
+    understand: async (text, { target }) => {
+      const { effects } = await commands.understand(text, target.trust.programs)
       const refusal = faultOf(text)
       return { kind: 'command', text, effects, namesKnown: true, trace: unmaskable, ...(refusal === undefined ? {} : { refusal }) }
     },

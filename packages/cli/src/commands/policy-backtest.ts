@@ -58,10 +58,12 @@ function query({ since, until, identity, target }: BacktestOptions): string {
   }).toString()
 }
 
-/** Targets whose functions are vouched for otherwise: what was understood then was understood by the list of then. */
+/** Targets whose functions or programs are vouched for otherwise: what was understood then was understood by the list of then. */
 function trustChanged(running: WrittenDefinitions, tried: WrittenDefinitions): readonly string[] {
   const trusted = ({ targets }: WrittenDefinitions): ReadonlyMap<string, string> =>
-    new Map(targets.map((target) => [target.name, 'trust' in target ? target.trust.functions.toSorted().join('\n') : '']))
+    new Map(
+      targets.map((target) => [target.name, 'trust' in target ? Object.values(target.trust).flat().toSorted().join('\n') : '']),
+    )
   const before = trusted(running)
   return [...trusted(tried)].flatMap(([name, functions]) => (before.get(name) === functions ? [] : [name]))
 }

@@ -35,9 +35,9 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
     if (written.protocol === 'ssh') {
-      const { hostKey, hostAuthority } = written
+      const { hostKey, hostAuthority, trust } = written
       const proof = { ...(hostKey === undefined ? {} : { hostKey }), ...(hostAuthority === undefined ? {} : { hostAuthority }) }
-      return { ...common, databases: [], trust: { functions: [] }, ...proof }
+      return { ...common, databases: [], trust: { functions: [], programs: trust.programs }, ...proof }
     }
     const { database, databases, trust } = written
     return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }

@@ -191,6 +191,7 @@ const sshTarget = z.strictObject({
   hostKey: hostPublicKey.optional(),
   /** Whose certificate for its key the target must show. */
   hostAuthority: hostPublicKey.optional(),
+  trust: z.strictObject({ programs: z.array(pattern).max(1024).default([]) }).default({ programs: [] }),
 })
 
 const targetSchema = z.discriminatedUnion('protocol', [sqlTarget, sshTarget, httpTargetSchema(commonTarget, secretSourceSchema)], {
