@@ -9,12 +9,13 @@ import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
 import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
+import type { KnownIdentity } from '@sallyport/identity'
 import { mysql } from '@sallyport/mysql'
 import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
-import { openSqlReader } from '@sallyport/sql'
+import { openMysqlReader, openSqlReader } from '@sallyport/sql'
 import { openHostKey, ssh } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
@@ -101,13 +102,17 @@ async function build(building: Building): Promise<GatewayNode> {
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
   })
-  const logins = loginsFor({ ...ground, configuration, log, identities: () => rules.definitions.current.identities })
   let consoleUrl = configuration.console.url ?? ''
+  const consoleAddress = (): string => consoleUrl.replace(/\/$/, '')
+  const identities = (): readonly KnownIdentity[] => rules.definitions.current.identities
+  const logins = loginsFor({ ...ground, configuration, log, consoleAddress, identities })
   const reviews = createReviews({ table: ground.store.reviews, consoleAddress: () => consoleUrl, now: Date.now, log })
   teardown.add('reviews', () => reviews.stop())
   const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
   teardown.add('SQL reader', () => sql.stop())
   sql.warm()
+  const mysqlReader = openMysqlReader((reason) => log('warn', 'a parser thread was lost', { reason }))
+  teardown.add('MySQL reader', () => mysqlReader.stop())
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
@@ -115,7 +120,7 @@ async function build(building: Building): Promise<GatewayNode> {
   // Every protocol this gateway speaks.
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
-    mysql({ salt }),
+    mysql({ salt, sql: mysqlReader, serverVersion: configuration.mysql.serverVersion }),
     ssh({ sql, hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins }),
     http({ targets: () => rules.definitions.current.targets, salt, toolMemory: ground.store.tools }),
   ]
@@ -131,6 +136,7 @@ async function build(building: Building): Promise<GatewayNode> {
     ...rules,
     authenticator,
     logins,
+    consoleAddress,
     reviews,
     sql,
     protocols,
