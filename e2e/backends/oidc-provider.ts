@@ -42,7 +42,7 @@ export async function startIssuer({ deviceCodeSeconds = 300 }: IssuerOptions = {
   const client = { client_id: 'tests', client_secret: 'not-a-secret-of-anything-real', grant_types: ['client_credentials'] }
   const people_ = {
     grant_types: ['authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'],
-    redirect_uris: ['http://127.0.0.1/callback'],
+    redirect_uris: ['http://127.0.0.1/callback', 'http://127.0.0.1/api/v1/sign-in/back'],
     response_types: ['code' as const],
     application_type: 'native' as const,
   }

@@ -142,3 +142,60 @@ Host *
     expect((await ssh(['-J', 'gw', 'web', 'echo still'])).stdout).toBe('still\n')
   })
 })
+
+describe.skipIf(lacks('ssh', 'sshd'))('targets behind targets', () => {
+  let stage: SshStage
+  beforeAll(async () => {
+    stage = await openSshStage({
+      targets: async (server) => {
+        const written = (name: string, via: string, hostKey = server.hostKey): string =>
+          `  - { name: ${name}, protocol: ssh, address: "127.0.0.1:${server.port}", hostKey: "${hostKey}", via: ${via}, credential: { username: ${server.username}, privateKey: { file: ${server.keyFile} } } }\n`
+        const closed = `  - { name: nobody, protocol: ssh, address: "127.0.0.1:1", hostKey: "${server.hostKey}", via: web, credential: { username: x, privateKey: { file: ${server.keyFile} } } }\n`
+        return [
+          written('behind', 'web'),
+          written('deep', 'behind'),
+          written('behind-impostor', 'impostor'),
+          written('impostor-behind', 'web', server.hostAuthority),
+          closed,
+        ].join('')
+      },
+    })
+  })
+  afterAll(() => stage.close())
+
+  it('are reached through them, also through several, and stand alone in the record', async () => {
+    for (const target of ['behind', 'deep']) {
+      expect(await stage.ssh(['cat; exit 3'], { target, input: 'through' }), target).toMatchObject({ code: 3, stdout: 'through' })
+      const [session] = await stage.gateway.json<{ target: string }[]>('sessions', 'list')
+      expect(session?.target).toBe(target)
+    }
+    expect(await stage.ssh(['rm -r /nothing-there'], { target: 'deep' })).toMatchObject({ code: 126 })
+    expect((await stage.ssh(['head -c 20000000 /dev/zero'], { target: 'deep' })).stdout).toHaveLength(20_000_000)
+  })
+
+  it('have their host keys verified at each step', async () => {
+    for (const target of ['behind-impostor', 'impostor-behind'])
+      expect(await stage.ssh(['true'], { target }), target).toMatchObject({
+        code: 255,
+        stderr: expect.stringContaining('host key that is pinned'),
+      })
+    expect((await stage.ssh(['true'], { target: 'behind-impostor' })).stderr).toContain('on the way there, at impostor')
+    expect(await stage.ssh(['true'], { target: 'nobody' })).toMatchObject({
+      code: 255,
+      stderr: expect.stringContaining('opens no channel to the next target'),
+    })
+  })
+
+  it('leave no connection behind', async () => {
+    expect((await stage.ssh(['true'], { target: 'deep' })).code).toBe(0)
+    const ports = (what: RegExp): readonly string[] => [...stage.server.log().matchAll(what)].map((match) => match[1] ?? '')
+    await waitFor(
+      () => {
+        const gone = new Set(ports(/(?:Connection closed by|Disconnected from user \S+) \S+ port (\d+)/g))
+        return Promise.resolve(ports(/Accepted publickey .* port (\d+)/g).every((port) => gone.has(port)) ? true : undefined)
+      },
+      10_000,
+      () => `every login to end; the server said\n${stage.server.log()}`,
+    )
+  })
+})

@@ -50,8 +50,13 @@ export class Authentication {
     requireConsole(request)
     const { token } = wellFormed(signInBody, request.body)
     const caller = await this.#prove(request, { token: secret(token), proved: false })
-    this.#parts.log('info', 'signed in to the console', { identity: caller.name, address: request.ip })
-    void reply.header('set-cookie', setCookie(placeOf(request), this.#signIns.seal(secret(token))))
+    this.keep(request, reply, { name: caller.name, token: secret(token) })
+  }
+
+  /** The browser is signed in with this token, which is good. */
+  keep(request: FastifyRequest, reply: FastifyReply, { name, token }: { readonly name: string; readonly token: Secret }): void {
+    this.#parts.log('info', 'signed in to the console', { identity: name, address: request.ip })
+    void reply.header('set-cookie', setCookie(placeOf(request), this.#signIns.seal(token)))
   }
 
   signOut(request: FastifyRequest, reply: FastifyReply): void {
@@ -104,7 +109,7 @@ function requireConsole(request: FastifyRequest): void {
 }
 
 /** Behind a proxy that ends TLS, the page's own origin tells that the browser came by TLS. */
-function placeOf(request: FastifyRequest): { readonly secure: boolean; readonly host: string | undefined } {
+export function placeOf(request: FastifyRequest): { readonly secure: boolean; readonly host: string | undefined } {
   const secure = request.protocol === 'https' || request.headers.origin?.startsWith('https://') === true
   return { secure, host: request.headers.host }
 }

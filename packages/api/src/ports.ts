@@ -256,6 +256,8 @@ export interface ApiParts {
   /** Throws Denied for every reason alike. */
   readonly prove: (token: Secret, client: CallingEnd) => Promise<Proved>
   readonly logins: Logins
+  /** Where browsers find the console: scheme, host and port. */
+  readonly consoleAddress: () => string
   readonly healthy: () => Promise<boolean>
   readonly status: () => Promise<Status>
   /** For everyone where `identity` is absent. */

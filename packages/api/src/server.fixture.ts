@@ -93,12 +93,17 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
           settle,
         }
       },
-      browser: async () => ({ url: 'https://login.example/auth', state: 's', login: 'sealed' }),
+      browser: async (_provider, redirectUri) => ({
+        url: `https://login.example/auth?back=${redirectUri}`,
+        state: 's',
+        login: 'sealed',
+      }),
       finish: async (login) => {
         if (login !== 'sealed') throw new Denied('login-over', 'log in again')
         return loggedIn
       },
     },
+    consoleAddress: () => 'http://127.0.0.1:7080',
     healthy: async () => true,
     status: async () => ({
       version: '0',

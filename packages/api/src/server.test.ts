@@ -50,6 +50,26 @@ describe('logging in', () => {
     expect((await call('POST', '/login/browser', undefined, {})).status).toBe(400)
   })
 
+  it('sends the console’s browser there and back, and signs in the one that was sent', async () => {
+    const { call } = fixture()
+    const sent = await call('GET', '/sign-in/with/corp')
+    expect([sent.status, sent.headers['location']]).toEqual([
+      302,
+      'https://login.example/auth?back=http://127.0.0.1:7080/api/v1/sign-in/back',
+    ])
+    const cookie = String(sent.headers['set-cookie'])
+    expect(cookie).toBe('sallyport-login-7080=sealed; Path=/api/v1/sign-in; Max-Age=600; HttpOnly; SameSite=Lax')
+    const back = await call('GET', '/sign-in/back?code=c&state=s', undefined, undefined, { cookie: cookie.split(';')[0] ?? '' })
+    expect([back.status, back.headers['location']]).toEqual([302, '/'])
+    const cookies = [back.headers['set-cookie']].flat().map(String)
+    expect(cookies[0]).toMatch(/^sallyport-7080=\S{40,}; Path=\/; Max-Age=43200; HttpOnly; SameSite=Strict$/)
+    expect(cookies[1]).toContain('sallyport-login-7080=; ')
+    for (const other of [{}, { cookie: 'sallyport-login-7080=of-somebody-else' }, { cookie: 'sallyport-login-7080=' }]) {
+      const refused = await call('GET', '/sign-in/back?code=c&state=s', undefined, undefined, other)
+      expect([refused.status, refused.type, refused.headers['set-cookie']]).toEqual([403, 'text/plain; charset=utf-8', undefined])
+    }
+  })
+
   it('is not for ever: so many at once from one address', async () => {
     const { call } = fixture()
     const statuses = []

@@ -15,6 +15,7 @@ import type { Caller } from './caller.js'
 import { isOurHost, isOurOrigin } from './host.js'
 import { addLogin } from './login.js'
 import type { ApiParts } from './ports.js'
+import { addProviderSignIn } from './provider-sign-in.js'
 import { problem, problemOf } from './problem.js'
 import type { Problem } from './problem.js'
 import { RateLimit } from './rate-limit.js'
@@ -104,6 +105,7 @@ export function buildApi(parts: ApiParts, options: ApiOptions = {}): FastifyInst
   const authentication = new Authentication(parts)
   addSignIn(app, authentication)
   addLogin(app, parts)
+  addProviderSignIn(app, parts, authentication)
   for (const each of ROUTES) addRoute(app, each, parts, authentication)
   if (parts.site !== undefined) addSite(app, readSite(parts.site))
   return app

@@ -72,7 +72,7 @@ function fingerprint(sealed: string): string {
 }
 
 /** Where a browser says the page came by TLS, it will send the cookie by nothing else. */
-interface Place {
+export interface Place {
   readonly secure: boolean
   readonly host: string | undefined
 }
@@ -94,6 +94,30 @@ export function clearCookie(place: Place): string {
 function written(place: Place, value: string, maxAgeSeconds: number): string {
   const secure = place.secure ? '; Secure' : ''
   return `${cookieName(place)}=${value}; Path=/; Max-Age=${maxAgeSeconds}; HttpOnly; SameSite=Strict${secure}`
+}
+
+/** What a browser needs back from the provider it is sent to: on its way home it is another site's doing, so `Lax`, and for this path alone. */
+const LOGIN_SECONDS = 600
+const LOGIN_PATH = '/api/v1/sign-in'
+
+export function setLoginCookie(place: Place, login: string): string {
+  const secure = place.secure ? '; Secure' : ''
+  const age = login === '' ? 0 : LOGIN_SECONDS
+  return `${loginCookieName(place)}=${login}; Path=${LOGIN_PATH}; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`
+}
+
+export function sentLoginCookie(header: string | undefined, place: Place): string | undefined {
+  const prefix = `${loginCookieName(place)}=`
+  const found = (header ?? '')
+    .split(';')
+    .map((each) => each.trim())
+    .find((each) => each.startsWith(prefix))
+  return found === undefined || found.length === prefix.length ? undefined : found.slice(prefix.length)
+}
+
+function loginCookieName({ host }: Place): string {
+  const port = /:(\d{1,5})$/.exec(host ?? '')?.[1]
+  return `sallyport-login${port === undefined ? '' : `-${port}`}`
 }
 
 /** The console's cookie among all that a browser sent; the one that only TLS can have set comes first. */

@@ -22,6 +22,8 @@ export interface Target {
   readonly hostKey?: string
   /** OpenSSH public key line of an authority that certifies the target's host key (ssh). */
   readonly hostAuthority?: string
+  /** The target that this one is reached through (ssh). */
+  readonly via?: string
   readonly labels: Readonly<Record<string, string>>
   readonly durability: Durability
   /** What a granted caller may do where no rule matches. */
@@ -111,6 +113,12 @@ export interface Endpoint {
   readonly port: number
 }
 
+/** A target on the way to another, with its own credential. */
+export interface Hop {
+  readonly target: Target
+  readonly credential: Credential
+}
+
 /** A connection to the target, before its protocol's own login. */
 export interface Upstream {
   readonly stream: Duplex
@@ -118,4 +126,6 @@ export interface Upstream {
   readonly port: number
   readonly database: string | undefined
   readonly credential: Credential
+  /** Through which targets, the first of them first: `stream` leads to that one. Absent: to the target itself. */
+  readonly hops?: readonly Hop[]
 }

@@ -3,13 +3,14 @@
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { Denied, matchesAnyName, Misconfigured } from '@sallyport/core'
+import { Denied, matchesAnyName, Misconfigured, Unreachable } from '@sallyport/core'
 import type {
   Asking,
   ClientFacts,
   Credential,
   Gate,
   GatewayTls,
+  Hop,
   Identity,
   Judge,
   Login,
@@ -246,13 +247,14 @@ class Node implements Gateway {
     const recording = recorder.open(base, (error) => session.end(error))
     const judgeFor = this.#rememberedJudge(identity, target)
     const credential = (): Promise<Credential> => this.#parts.definitions().credentialFor(target)
+    const hops = (): Promise<readonly Hop[]> => hopsTo(target, this.#parts.definitions())
     const expiry = proved.token === undefined ? undefined : this.#expiry(id, proved.token.expiresAt)
     const onClose = (): void => {
       clearTimeout(expiry)
       this.#sessions.delete(id)
       log('info', 'session closed', { session: id })
     }
-    const session = new LiveSession({ ...base, tokenId: proved.token?.id, judgeFor, credential, reviews, recording, onClose })
+    const session = new LiveSession({ ...base, tokenId: proved.token?.id, judgeFor, credential, hops, reviews, recording, onClose })
     this.#sessions.set(id, session)
     log('info', 'session opened', { session: id, identity: identity.name, target: target.name, client: login.client.address })
     await this.#judgeConnect(session, asking)
@@ -307,6 +309,23 @@ class Node implements Gateway {
 function newSessionId(): string {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
   return `s${[...randomBytes(20)].map((byte) => alphabet[byte & 31]).join('')}`
+}
+
+/** A longer way is a mistake, and one without an end a loop: configurations with either are refused before. */
+const mostHops = 4
+
+/** The first to be met first. The way is the operator's: who may reach the target needs no grant for it, and gets nothing of it. */
+async function hopsTo(target: Target, definitions: Definitions): Promise<readonly Hop[]> {
+  const hops: Hop[] = []
+  for (let { via } = target; via !== undefined;) {
+    const name = via
+    const hop = definitions.targets.find((each) => each.name === name && each.protocol === target.protocol)
+    if (hop === undefined || hops.length >= mostHops)
+      throw new Unreachable('target-unreachable', `the way to target ${target.name} leads through ${name}, and not on from there`)
+    hops.unshift({ target: hop, credential: await definitions.credentialFor(hop) })
+    ;({ via } = hop)
+  }
+  return hops
 }
 
 function findTarget(targets: readonly Target[], login: Login): Target | undefined {

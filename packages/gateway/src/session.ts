@@ -9,6 +9,7 @@ import type {
   Denial,
   Endpoint,
   Frame,
+  Hop,
   Identity,
   Judge,
   Mask,
@@ -61,6 +62,8 @@ export interface SessionParts {
   /** Asked for each statement, so that changed rules count from the next one on. */
   readonly judgeFor: () => Judge
   readonly credential: () => Promise<Credential>
+  /** The targets on the way to this one. */
+  readonly hops: () => Promise<readonly Hop[]>
   readonly reviews: Reviews
   readonly recording: Recording
   readonly onClose: () => void
@@ -113,7 +116,8 @@ export class LiveSession implements Session {
   async dial(to?: Endpoint): Promise<Upstream> {
     const { target } = this.#parts
     const credential = await this.#parts.credential()
-    const { host, port } = endpointOf(target.address, to)
+    const hops = await this.#parts.hops()
+    const { host, port } = endpointOf(hops[0]?.target.address ?? target.address, to)
     const stream = await dialTcp(host, port, target.name, this.signal)
     if (to !== undefined && leadsHome(host, stream.remoteAddress ?? '')) {
       stream.destroy()
@@ -122,7 +126,7 @@ export class LiveSession implements Session {
         `${host} leads to the gateway's own machine or link; no tunnel goes there by a name`,
       )
     }
-    return { stream, host, port, database: target.database, credential }
+    return { stream, host, port, database: target.database, credential, ...(hops.length === 0 ? {} : { hops }) }
   }
 
   credential(): Promise<Credential> {

@@ -54,6 +54,7 @@ beforeEach(async () => {
     identities: () => [{ name: 'bot', kind: 'agent', groups: ['agents'] }],
     secret: Buffer.from('x'),
     sealingKey: Buffer.alloc(32, 1),
+    redirects: () => ['https://console.example/back'],
     now: Date.now,
     log: (_level, message, facts) => void logged.push(`${message} ${JSON.stringify(facts)}`),
     fetch: async (url) => {
@@ -135,7 +136,9 @@ describe('a browser', () => {
     await expect(logins.finish(sealed, `error=access_denied&state=${state}`)).rejects.toThrow(/refused at corp/)
   })
 
-  it('comes back to this machine alone', async () => {
+  it('comes back to this machine alone, or to the console', async () => {
+    expect((await logins.browser('corp', 'https://console.example/back')).url).toContain('console.example')
+    await expect(logins.browser('corp', 'https://console.example/back/else')).rejects.toThrow(/127\.0\.0\.1/)
     for (const uri of ['https://127.0.0.1:1/x', 'http://localhost:1/x', 'http://127.0.0.1/x', 'http://10.0.0.1:1/x'])
       await expect(logins.browser('corp', uri)).rejects.toThrow(/127\.0\.0\.1/)
   })

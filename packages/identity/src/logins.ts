@@ -55,6 +55,8 @@ export interface LoginParts {
   /** `scramSalt`'s, and 32 bytes that seal what a caller keeps between the two steps of a browser's login. */
   readonly secret: Uint8Array
   readonly sealingKey: Uint8Array
+  /** Where browsers may come back to besides the caller's own machine. */
+  readonly redirects: () => readonly string[]
   readonly now: () => number
   readonly log: (level: 'info' | 'warn', message: string, facts: Readonly<Record<string, unknown>>) => void
   readonly fetch?: Fetch
@@ -117,8 +119,9 @@ export function createLogins(parts: LoginParts): Logins {
       }
     },
     browser: async (name, redirectUri) => {
-      // RFC 8252, section 7.3: any port of this machine, and no other machine.
-      if (!loopback.test(redirectUri)) throw new Denied('bad-redirect', 'a browser comes back to http://127.0.0.1:PORT/... only')
+      // RFC 8252, section 7.3: any port of the caller's machine, or the console, and no other place.
+      if (!loopback.test(redirectUri) && !parts.redirects().includes(redirectUri))
+        throw new Denied('bad-redirect', 'a browser comes back to http://127.0.0.1:PORT/... only')
       const { provider, open } = pick(name, 'browser')
       const { url, state, verifier, nonce } = await telling(provider, parts, () => open.browser(redirectUri))
       const login = await new EncryptJWT({ provider: provider.name, redirectUri, state, verifier, nonce })

@@ -31,6 +31,9 @@ export interface Exchange extends Deciding {
   readonly shared: Shared
 }
 
+/** Made once: a reason made for each request, with its stack, is costly. */
+const over = new Error('the exchange is over')
+
 /** `goOn`: sends 100 Continue where the caller waits for it. */
 export async function serveRequest(
   request: Request,
@@ -42,7 +45,7 @@ export async function serveRequest(
   const headOnly = request.method === 'HEAD'
   const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(request.url ?? '')
   const gone = new AbortController()
-  reply.once('close', () => gone.abort())
+  reply.once('close', () => gone.abort(over))
   const fields = fieldsOf(request)
   try {
     const { route, shown, place } = await admitted(request, fields, connection, shared, absolute)

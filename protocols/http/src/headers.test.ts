@@ -50,6 +50,14 @@ describe('what goes on to the target', () => {
     'authorization',
   ])('not %s', (name) => expect(sent([[name, 'close']]).has(name)).toBe(false))
 
+  it.each([
+    ['origin', 'https://gateway.test', 'https://crm.internal:8443'],
+    ['origin', 'https://evil.test', 'https://evil.test'],
+    ['origin', 'null', 'null'],
+    ['referer', 'https://gateway.test/crm/home?a=1', 'https://crm.internal:8443/api/home?a=1'],
+    ['referer', 'https://gateway.test/other/home', 'https://gateway.test/other/home'],
+  ])('%s %s is %s to it', (name, value, own) => expect(sent([[name, value]]).get(name)).toBe(own))
+
   it('nor what Connection names, nor the token anywhere', () => {
     const fields = sent([
       ['connection', 'X-Hop, close'],

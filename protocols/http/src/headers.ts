@@ -55,7 +55,7 @@ export function forTarget(fields: Fields, route: Route, caller: Caller, target: 
     if (hopByHop.has(name) || saidAnew.has(name) || dropped.has(name) || shown.carriers.includes(name)) continue
     // The caller's token is for us alone, wherever else it was put.
     if (holdsToken(value, shown.token)) continue
-    out.push(name, value)
+    out.push(name, fromItself(name, value, route, target))
   }
   const scheme = route.origin.slice(0, route.origin.indexOf(':'))
   const address = caller.host.includes(':') ? `"[${caller.host}]"` : caller.host
@@ -66,6 +66,15 @@ export function forTarget(fields: Fields, route: Route, caller: Caller, target: 
   if (route.prefix !== '') out.push('x-forwarded-prefix', route.prefix)
   if (listed(fields, 'te').includes('trailers')) out.push('te', 'trailers')
   return out
+}
+
+/** To the target its own pages are its own: a page that we show for it posts from the target's origin, not from ours. */
+function fromItself(name: string, value: string, route: Route, target: Target): string {
+  if (route.by === 'proxy' || (name !== 'origin' && name !== 'referer')) return value
+  const own = new URL(target.address).origin
+  if (value === route.origin) return own
+  const below = `${route.origin}${route.prefix}/`
+  return name === 'referer' && value.startsWith(below) ? `${own}${basePath(target)}/${value.slice(below.length)}` : value
 }
 
 /** A token is long and random, so that holding it is no accident. */
@@ -98,6 +107,7 @@ export function forClient(raw: readonly Buffer[], route: Route, target: Target):
 function rewrite(name: string, value: string, route: Route, target: Target): string {
   if (name === 'location' || name === 'content-location') return throughUs(value, route, target)
   if (name === 'refresh') return value.replace(/(url=)(.*)$/i, (_, key: string, url: string) => key + throughUs(url, route, target))
+  if (name === 'access-control-allow-origin' && value === new URL(target.address).origin) return route.origin
   return name === 'set-cookie' ? cookieThroughUs(value, route, target) : value
 }
 

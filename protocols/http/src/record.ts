@@ -8,12 +8,19 @@ import { coverQuery, secretNamesOf } from './headers.js'
 
 export const covered = '[covered]'
 
+interface Kept {
+  bytes: number
+  /** Most bodies come in one piece, of which no digest is needed. */
+  readonly first: Buffer
+  digest: Hash | undefined
+}
+
 export class ExchangeRecord {
   readonly #session: Session
   readonly #statement: number
   readonly #limit: number
   readonly #secret: ReadonlySet<string>
-  readonly #sides = new Map<Side, { bytes: number; readonly digest: Hash }>()
+  readonly #sides = new Map<Side, Kept>()
 
   constructor(session: Session, statement: number) {
     this.#session = session
@@ -36,10 +43,14 @@ export class ExchangeRecord {
   body(side: Side, chunk: Buffer): void {
     if (chunk.length === 0) return
     let kept = this.#sides.get(side)
-    if (kept === undefined) this.#sides.set(side, (kept = { bytes: 0, digest: createHash('sha256') }))
+    const first = kept === undefined
+    if (kept === undefined) this.#sides.set(side, (kept = { bytes: 0, first: chunk, digest: undefined }))
     const left = this.#limit - kept.bytes
     kept.bytes += chunk.length
-    kept.digest.update(chunk)
+    if (!first) {
+      kept.digest ??= createHash('sha256').update(kept.first)
+      kept.digest.update(chunk)
+    }
     if (left > 0) this.#session.record(side, chunk.length <= left ? chunk : chunk.subarray(0, left), this.#statement)
   }
 
@@ -51,10 +62,11 @@ export class ExchangeRecord {
   ended(side: Side): void {
     const kept = this.#sides.get(side)
     if (kept === undefined || kept.bytes <= this.#limit) return
+    const digest = kept.digest ?? createHash('sha256').update(kept.first)
     const name = side === 'client' ? 'request body' : 'response body'
     this.#session.mark(
       name,
-      `${kept.bytes} bytes, sha256 ${kept.digest.digest('hex')}, of which ${this.#limit} are kept`,
+      `${kept.bytes} bytes, sha256 ${digest.digest('hex')}, of which ${this.#limit} are kept`,
       this.#statement,
     )
   }

@@ -10,7 +10,7 @@ export interface Problem {
   readonly title: string
   readonly detail: string
   readonly code: string
-  readonly headers?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
   readonly more?: Readonly<Record<string, string | number | null>>
 }
 
@@ -62,7 +62,8 @@ export function unauthenticated(detail: string, proxy: boolean): Problem {
     title: 'Who are you?',
     detail,
     code: 'unauthenticated',
-    headers: { [name]: 'Bearer realm="sallyport", Basic realm="sallyport", charset="UTF-8"' },
+    // Each in a field of its own: browsers look no further than the first of a list.
+    headers: { [name]: ['Bearer realm="sallyport"', 'Basic realm="sallyport", charset="UTF-8"'] },
   }
 }
 
@@ -87,7 +88,7 @@ function ours(denial: Denial, hint: string): string {
 }
 
 export interface Rendered {
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
   readonly body: Buffer
 }
 

@@ -1,6 +1,6 @@
 // One session for an identity at a target, over all its connections, until nothing was asked for five minutes.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Denied, secret } from '@sallyport/core'
 import type { ClientFacts, Gate, Session } from '@sallyport/core'
 import { StoredCredential } from './credential.js'
@@ -116,7 +116,5 @@ export class Sessions {
 /** The token itself is not kept, and another token, another host or a worse protected connection is another session. */
 function keyOf(shown: Shown, target: string, client: ClientFacts): string {
   const host = client.address.slice(0, client.address.lastIndexOf(':'))
-  return createHash('sha256')
-    .update(JSON.stringify([shown.user, shown.token, target, host, client.tls, client.loopback]))
-    .digest('base64')
+  return hash('sha256', JSON.stringify([shown.user, shown.token, target, host, client.tls, client.loopback]), 'base64')
 }

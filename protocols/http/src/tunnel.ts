@@ -78,7 +78,7 @@ export function answer(socket: Duplex, problem: Problem): void {
   const lines = [
     // Of a refused CONNECT most clients show this line and nothing else.
     `HTTP/1.1 ${problem.status} ${problem.detail.replaceAll(/[^ -~]/g, '?').slice(0, maxReasonCharacters)}`,
-    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(headers).flatMap(([name, value]) => [value].flat().map((each) => `${name}: ${each}`)),
     'connection: close',
   ]
   if (socket.writable) socket.end(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))

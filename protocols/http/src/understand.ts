@@ -1,6 +1,6 @@
 // What a request asks, in core's nouns.
 
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { Remembered } from '@sallyport/core'
 import type { Effect, Statement, Target } from '@sallyport/core'
 import { graphqlFacts, noBody, readBody, unknownBody } from './body-facts.js'
@@ -51,7 +51,7 @@ export function understand(target: Target, method: string, path: string, fields:
     effects,
     facts,
     text: textOf(method, coverQuery(path, target), body, type),
-    parameters: typeof body === 'string' || body.length === 0 ? [] : [`sha256:${createHash('sha256').update(body).digest('hex')}`],
+    parameters: typeof body === 'string' || body.length === 0 ? [] : [`sha256:${hash('sha256', body)}`],
     ...(claimed === undefined ? {} : { provenance: claimed }),
     ...(broken === undefined ? {} : { breaks: broken }),
   }

@@ -1,12 +1,14 @@
 // The target's end: logs in with the stored credential, and only to the host whose key the operator has pinned, or whose authority.
 
 import { createPrivateKey } from 'node:crypto'
+import type { Duplex } from 'node:stream'
 import { readCertificate, sameBytes } from '@sallyport/certificates'
 import { Malformed, Unreachable } from '@sallyport/core'
 import ssh2 from 'ssh2'
-import type { Credential, Session, Upstream } from '@sallyport/core'
+import type { Credential, Hop, Session, Target } from '@sallyport/core'
 import type { Client, ConnectConfig } from 'ssh2'
 import { algorithms, signaturesOf } from './algorithms.js'
+import { detached } from './detached.js'
 import { hostProofOf } from './host-proof.js'
 import type { HostProof } from './host-proof.js'
 import { askForCertificates, logInByCertificate, proveByKey } from './library-certificates.js'
@@ -17,38 +19,77 @@ const loginMs = 10_000
 /** ServerAliveInterval and ServerAliveCountMax as operators set them by habit: a dead target is noticed in a minute. */
 const keepalive = { keepaliveInterval: 20_000, keepaliveCountMax: 3 }
 
-/** Throws Unreachable. */
+/** Logs in at the target, and on the way at each target that it is reached through. Throws Unreachable. */
 export async function logIn(session: Session, log: (reason: string) => void): Promise<Client> {
   const { target } = session
-  const proof = hostProofOf(target)
-  if (proof === undefined) {
-    throw new Unreachable(
-      'target-not-pinned',
-      `target ${target.name} has no hostKey or hostAuthority that this gateway could hold it to; its operator must add one`,
-    )
+  const { hops = [], credential, ...first } = await session.dial()
+  const way: readonly Hop[] = [...hops, { target, credential }]
+  const passed: Client[] = []
+  const leave = (): void => passed.forEach((client) => client.end())
+  let stream: Duplex = first.stream
+  for (const [index, hop] of way.entries()) {
+    try {
+      const client = await logInAt(hop, stream, session.signal)
+      const next = way[index + 1]?.target
+      if (next === undefined) {
+        // Who is through with the target is through with the way there.
+        client.once('close', leave)
+        return client
+      }
+      passed.push(client)
+      stream = detached(await opened(client, next))
+    } catch (error) {
+      stream.destroy()
+      leave()
+      log(error instanceof Error ? error.message : String(error))
+      const where = index === way.length - 1 ? '' : `on the way there, at ${hop.target.name}, `
+      throw new Unreachable('target-login-failed', `login at target ${target.name} failed: ${where}${whyIn(error)}`, {
+        cause: error,
+      })
+    }
   }
-  const upstream = await session.dial()
+  throw new Unreachable('target-login-failed', `there is no way to target ${target.name}`)
+}
+
+/** A channel from one target to the next, as `ssh -J` opens it. */
+function opened(client: Client, { address }: Target): Promise<Duplex> {
+  const colon = address.lastIndexOf(':')
+  const [host, port] = [address.slice(0, colon).replace(/^\[|\]$/g, ''), Number(address.slice(colon + 1))]
+  return new Promise((resolve, reject) => {
+    client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+      if (error === undefined) resolve(channel)
+      else reject(new Error('no channel to the next target', { cause: error }))
+    })
+  })
+}
+
+async function logInAt({ target, credential }: Hop, stream: Duplex, signal: AbortSignal): Promise<Client> {
+  const proof = hostProofOf(target)
+  if (proof === undefined) throw new Error('nothing is pinned')
   const client = new ssh2.Client()
   try {
-    await connect(client, upstream, proof, session)
+    await connect(client, stream, { proof, login: loginWith(credential), signal })
     return client
   } catch (error) {
     client.destroy()
-    upstream.stream.destroy()
-    log(error instanceof Error ? error.message : String(error))
-    throw new Unreachable('target-login-failed', `login at target ${target.name} failed: ${whyIn(error)}`, { cause: error })
+    throw error
   }
 }
 
-function connect(client: Client, upstream: Upstream, proof: HostProof, session: Session): Promise<void> {
+interface Connecting {
+  readonly proof: HostProof
+  readonly login: TargetLogin
+  readonly signal: AbortSignal
+}
+
+function connect(client: Client, stream: Duplex, { proof, login, signal }: Connecting): Promise<void> {
   return new Promise((resolve, reject) => {
     // Each, not the first: one that nobody hears ends the process, and a hostile target can cause several.
     client.once('ready', resolve).on('error', reject)
     client.once('close', () => reject(new Error('the target hung up')))
-    session.signal.addEventListener('abort', () => reject(new Error('the session ended')), { once: true })
-    const login = loginWith(upstream.credential)
+    signal.addEventListener('abort', () => reject(new Error('the session ended')), { once: true })
     client.connect({
-      sock: upstream.stream,
+      sock: stream,
       ...login.config,
       // With certificates alone the library is told of plain keys that are never offered.
       algorithms: algorithms(proof.plain.length === 0 ? signaturesOf('ssh-ed25519') : proof.plain),
@@ -102,6 +143,11 @@ function whyIn(error: unknown): string {
   const level = error instanceof Error && 'level' in error ? error.level : ''
   if (/host denied|verification failed/i.test(message))
     return 'it does not show the host key that is pinned for it, nor a certificate of its authority'
+  // Our own words already.
+  if (error instanceof Unreachable) return error.message
+  if (/nothing is pinned/.test(message))
+    return 'it has no hostKey or hostAuthority that this gateway could hold it to; its operator must add one'
+  if (/no channel to the next/.test(message)) return 'it opens no channel to the next target'
   if (level === 'client-authentication') return 'it refused the stored credential'
   if (level === 'handshake' || /handshake|no matching/i.test(message)) return 'no key exchange both ends hold to be sound'
   if (level === 'client-timeout' || /timed out/i.test(message)) return 'it took too long'

@@ -35,9 +35,10 @@ export function targetsOf(definitions: WrittenDefinitions): readonly Target[] {
       return { ...common, databases: [], trust: { functions: [] }, http: settings }
     }
     if (written.protocol === 'ssh') {
-      const { hostKey, hostAuthority, trust } = written
+      const { hostKey, hostAuthority, via, trust } = written
       const proof = { ...(hostKey === undefined ? {} : { hostKey }), ...(hostAuthority === undefined ? {} : { hostAuthority }) }
-      return { ...common, databases: [], trust: { functions: [], programs: trust.programs }, ...proof }
+      const way = via === undefined ? {} : { via }
+      return { ...common, databases: [], trust: { functions: [], programs: trust.programs }, ...proof, ...way }
     }
     const { database, databases, trust } = written
     return { ...common, databases, trust, ...(database === undefined ? {} : { database }) }

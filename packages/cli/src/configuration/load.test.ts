@@ -169,6 +169,48 @@ describe('each fault has its place and says what to do', () => {
     expect(faultsOf(text)).toContain('5:13: identities[0] has the name "bot" already; choose another')
   })
 
+  it('wants to know an ssh target’s host, and a way to it that ends', () => {
+    const credential = 'credential: { username: a, password: { env: P } }'
+    const target = (name: string, more: string): string =>
+      `  - { name: ${name}, protocol: ssh, address: "h:22", ${more}${credential} }\n`
+    const key = 'hostKey: "ssh-ed25519 AAAA", '
+    const targets = (...written: readonly string[]): readonly string[] => faultsOf(`targets:\n${written.join('')}`)
+    expect(targets(target('a', ''))).toEqual([expect.stringContaining('write hostKey')])
+    expect(targets(target('a', 'hostAuthority: "ssh-ed25519 AAAA", '))).toEqual([])
+    expect(targets(target('a', key), target('b', `${key}via: a, `), target('c', `${key}via: b, `))).toEqual([])
+    expect(targets(target('a', `${key}via: a, `))).toEqual([expect.stringContaining('the way goes round: a, a')])
+    expect(targets(target('a', `${key}via: b, `), target('b', `${key}via: a, `))).toHaveLength(2)
+    expect(targets(target('web', key), target('b', `${key}via: wep, `))).toEqual([expect.stringContaining('did you mean "web"?')])
+    const long = ['a', 'b', 'c', 'd', 'e', 'f'].map((name, index, names) =>
+      target(name, index === 0 ? key : `${key}via: ${names[index - 1]}, `),
+    )
+    expect(targets(...long)).toEqual([expect.stringContaining('more than 4 targets')])
+    expect(
+      faultsOf(
+        'targets:\n  - { name: p, protocol: postgres, address: "h:1", via: a, credential: { username: a, password: { env: P } } }\n',
+      ),
+    ).toEqual([expect.stringContaining('unknown key "via"')])
+  })
+
+  it('takes providers for what they are', () => {
+    const provider = (more: string): readonly string[] => faultsOf(`identityProviders:\n  - { name: corp, ${more} }\n`)
+    expect(provider('kind: oidc, issuer: "https://x.example", audience: a, clientId: c, clientSecret: { env: S }')).toEqual([])
+    expect(provider('kind: oidc, issuer: "https://x.example", audience: a, clientSecret: { env: S }')).toEqual([
+      expect.stringContaining('add clientId'),
+    ])
+    expect(provider('kind: oidc, issuer: "https://x.example", audience: a, clientId: c, clientSecret: { file: ./none }')).toEqual([
+      expect.stringContaining('no such file'),
+    ])
+    expect(provider('kind: saml, metadata: ./idp.xml')).toEqual([expect.stringContaining('SAML is not spoken here')])
+    expect(provider('kind: ldap')).toEqual([expect.stringContaining('not a kind of identity provider')])
+    const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIO3k2pbU4xv1JD7dCqVJ4CzF5aHfOtjkGhtvd0cn1Jc7'
+    expect(provider(`kind: ssh-ca, publicKey: "${key}", principals: [a]`)).toEqual([])
+    expect(provider(`kind: ssh-ca, publicKey: "${key.slice(0, -8)}", principals: [a]`)).toEqual([
+      expect.stringContaining('not a key'),
+    ])
+    expect(provider(`kind: ssh-ca, publicKey: "${key}"`)).toEqual([expect.stringContaining('principals')])
+  })
+
   it('tells two listeners of one address', () => {
     const text =
       'listen:\n  - { protocol: postgres, address: 127.0.0.1:7080 }\n  - { protocol: auto, address: 127.0.0.1:1 }\n  - { protocol: auto, address: 127.0.0.1:1 }\n'

@@ -29,6 +29,7 @@ export function referenceProblems(definitions: WrittenDefinitions, { providers, 
     ...duplicates('identities', definitions.identities),
     ...duplicates('targets', definitions.targets),
     ...definitions.targets.flatMap(hostProblems),
+    ...definitions.targets.flatMap((target, index) => wayProblems(target, index, definitions.targets)),
     ...below('grants', grantsNobodyHas(definitions.grants, known), known),
     ...below('rules', neverMatches(definitions.rules, known), known),
     ...(['groups', 'endSessions'] as const).flatMap((list) =>
@@ -47,6 +48,30 @@ function hostProblems(target: WrittenTarget, index: number): readonly Problem[] 
   const message =
     'an ssh target needs the key it must show; write hostKey: "ssh-ed25519 AAAA...", or hostAuthority where its host key is certified'
   return [{ path: ['targets', index], message }]
+}
+
+const mostHops = 4
+
+/** A way through other targets ends, and soon. */
+function wayProblems(target: WrittenTarget, index: number, targets: readonly WrittenTarget[]): readonly Problem[] {
+  const viaOf = (each: WrittenTarget | undefined): string | undefined => (each?.protocol === 'ssh' ? each.via : undefined)
+  const problem = (message: string): readonly Problem[] => [{ path: ['targets', index, 'via'], message }]
+  const way = [target.name]
+  for (let via = viaOf(target); via !== undefined;) {
+    const name = via
+    const next = targets.find((each) => each.name === name && each.protocol === 'ssh')
+    const near = didYouMean(
+      name,
+      targets.flatMap((each) => (each.protocol === 'ssh' ? [each.name] : [])),
+    )
+    // A fault further on is told where it stands.
+    if (next === undefined) return way.length > 1 ? [] : problem(`there is no ssh target ${name}; ${near ?? 'add it to targets'}`)
+    if (way.includes(name)) return problem(`the way goes round: ${[...way, name].join(', ')}; take one via out`)
+    way.push(name)
+    if (way.length > mostHops + 1) return problem(`the way leads through more than ${mostHops} targets; make it shorter`)
+    via = viaOf(next)
+  }
+  return []
 }
 
 function duplicates(list: string, named: readonly { readonly name: string }[]): readonly Problem[] {

@@ -191,6 +191,8 @@ const sshTarget = z.strictObject({
   hostKey: hostPublicKey.optional(),
   /** Whose certificate for its key the target must show. */
   hostAuthority: hostPublicKey.optional(),
+  /** The ssh target that this one is reached through. */
+  via: targetName.optional(),
   trust: z.strictObject({ programs: z.array(pattern).max(1024).default([]) }).default({ programs: [] }),
 })
 

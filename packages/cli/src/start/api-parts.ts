@@ -42,6 +42,7 @@ export interface NodeParts {
   readonly reviews: Reviews
   readonly authenticator: Authenticator
   readonly logins: Logins
+  readonly consoleAddress: () => string
   readonly sql: SqlReader
   readonly notices: Notices
   readonly gateway: Gateway
@@ -67,6 +68,7 @@ export function apiParts(parts: NodeParts): ApiParts {
     operators: () => configuration.operators,
     prove: (shown, client) => authenticator.prove({ user: '', proof: { kind: 'token', token: shown }, ...client }),
     logins: parts.logins,
+    consoleAddress: parts.consoleAddress,
     healthy: async () => recorder.status.failure === undefined && (await store.healthy()),
     status: () => statusOf(parts),
     reachable: (identity) => reachableTargets(current(), listeners, publicHost, identity),

@@ -9,6 +9,7 @@ import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
 import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
+import type { KnownIdentity } from '@sallyport/identity'
 import { mysql } from '@sallyport/mysql'
 import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
@@ -101,8 +102,10 @@ async function build(building: Building): Promise<GatewayNode> {
     now: Date.now,
     onFailure: (reason, login) => log('warn', 'login failed', { reason, ...login }),
   })
-  const logins = loginsFor({ ...ground, configuration, log, identities: () => rules.definitions.current.identities })
   let consoleUrl = configuration.console.url ?? ''
+  const consoleAddress = (): string => consoleUrl.replace(/\/$/, '')
+  const identities = (): readonly KnownIdentity[] => rules.definitions.current.identities
+  const logins = loginsFor({ ...ground, configuration, log, consoleAddress, identities })
   const reviews = createReviews({ table: ground.store.reviews, consoleAddress: () => consoleUrl, now: Date.now, log })
   teardown.add('reviews', () => reviews.stop())
   const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
@@ -131,6 +134,7 @@ async function build(building: Building): Promise<GatewayNode> {
     ...rules,
     authenticator,
     logins,
+    consoleAddress,
     reviews,
     sql,
     protocols,

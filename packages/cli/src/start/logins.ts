@@ -15,16 +15,19 @@ export interface LoginsParts {
   readonly vault: Vault
   readonly secret: Uint8Array
   readonly identities: () => readonly KnownIdentity[]
+  /** Where browsers find the console; '' before it listens. */
+  readonly consoleAddress: () => string
   readonly log: Log
 }
 
-export function loginsFor({ configuration, store, vault, secret, identities, log }: LoginsParts): Logins {
+export function loginsFor({ configuration, store, vault, secret, identities, consoleAddress, log }: LoginsParts): Logins {
   return createLogins({
     providers: configuration.identityProviders.flatMap((provider) => providerOf(provider, vault)),
     tokens: store.tokens,
     identities,
     secret,
     sealingKey: new Uint8Array(hkdfSync('sha256', secret, '', 'sallyport logins', 32)),
+    redirects: () => [`${consoleAddress()}/api/v1/sign-in/back`],
     now: Date.now,
     log,
   })

@@ -1,6 +1,6 @@
 // Who are you? The token is sent once and kept nowhere in the page; the gateway answers with a cookie that no script can read.
 
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { toldOf } from '../gateway.js'
 import type { Gateway } from '../gateway.js'
 
@@ -14,6 +14,13 @@ interface SignInParts {
 export function SignIn({ gateway, again, onSignedIn }: SignInParts) {
   const [trouble, setTrouble] = useState<string | undefined>(undefined)
   const [busy, setBusy] = useState(false)
+  const [providers, setProviders] = useState<readonly string[]>([])
+  useEffect(() => {
+    const over = new AbortController()
+    // Without an answer there is still the token to paste.
+    void providersOf(gateway, over.signal).then(setProviders, () => {})
+    return () => over.abort()
+  }, [gateway])
   const signIn = async (form: HTMLFormElement): Promise<void> => {
     const token = new FormData(form).get('token')
     setBusy(true)
@@ -34,6 +41,11 @@ export function SignIn({ gateway, again, onSignedIn }: SignInParts) {
         Sallyport
       </h1>
       {again && <p role="status">You were signed out: your token has ended or was revoked, or you signed out elsewhere.</p>}
+      {providers.map((name) => (
+        <a key={name} class="button" href={`/api/v1/sign-in/with/${encodeURIComponent(name)}`}>
+          Sign in with {name}
+        </a>
+      ))}
       <form
         onSubmit={(event) => {
           event.preventDefault()
@@ -65,4 +77,12 @@ export function SignIn({ gateway, again, onSignedIn }: SignInParts) {
       </p>
     </main>
   )
+}
+
+/** Those that a browser can be sent to. */
+async function providersOf(gateway: Gateway, signal: AbortSignal): Promise<readonly string[]> {
+  const { providers } = await gateway.call<{
+    readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
+  }>('GET', '/login', { signal })
+  return providers.filter(({ flows }) => flows.includes('browser')).map(({ name }) => name)
 }
