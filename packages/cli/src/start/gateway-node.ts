@@ -15,7 +15,7 @@ import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
-import { openSqlReader } from '@sallyport/sql'
+import { openMysqlReader, openSqlReader } from '@sallyport/sql'
 import { openHostKey, ssh } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
@@ -111,6 +111,8 @@ async function build(building: Building): Promise<GatewayNode> {
   const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
   teardown.add('SQL reader', () => sql.stop())
   sql.warm()
+  const mysqlReader = openMysqlReader((reason) => log('warn', 'a parser thread was lost', { reason }))
+  teardown.add('MySQL reader', () => mysqlReader.stop())
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
@@ -118,7 +120,7 @@ async function build(building: Building): Promise<GatewayNode> {
   // Every protocol this gateway speaks.
   const protocols: readonly Protocol[] = [
     postgres({ sql, salt }),
-    mysql({ salt }),
+    mysql({ salt, sql: mysqlReader, serverVersion: configuration.mysql.serverVersion }),
     ssh({ sql, hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins }),
     http({ targets: () => rules.definitions.current.targets, salt, toolMemory: ground.store.tools }),
   ]
