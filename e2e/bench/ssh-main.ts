@@ -1,19 +1,37 @@
-// Commands and bulk over SSH: sshd itself and through the gateway, in turns. `npm run bench -- ssh` prints a table.
+// Commands and bulk over SSH: sshd itself, sshd behind an OpenSSH jump host (`ssh -J`), and through the gateway, in turns. `npm run bench -- ssh`
+// prints a table.
 
 import { spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { program, run } from '../backends/programs.js'
 import { openSshStage } from '../backends/ssh-stage.js'
 
-const rounds = 15
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15)
 const bulkBytes = 200 * 1024 * 1024
+const clockTicks = 100 // USER_HZ, fixed on Linux
 
 const stage = await openSshStage()
-const { server, configFile, directory } = stage
-const direct = ['-F', configFile, '-p', String(server.port), '-i', server.keyFile, `${server.username}@127.0.0.1`]
-const through = ['-F', configFile, 'open@127.0.0.1']
-const ways = { 'sshd itself': direct, 'through the gateway': through }
+const { server, gateway, configFile, directory } = stage
+const ssh = program('ssh')
+const quoted = (words: readonly string[]): string => words.map((word) => `'${word}'`).join(' ')
+const own = ['-F', configFile, '-p', String(server.port), '-i', server.keyFile]
+const host = `${server.username}@127.0.0.1`
+/** What `-J` runs (ssh_config, ProxyJump), with the key that opens the jump host. */
+const jump = `ProxyCommand=${[ssh, ...own].join(' ')} -W %h:%p ${host}`
+const ways = {
+  'sshd itself': [...own, host],
+  'OpenSSH jump host': [...own, '-o', jump, host],
+  'through the gateway': ['-F', configFile, 'open@127.0.0.1'],
+}
+
+interface Times {
+  readonly login: number[]
+  readonly command: number[]
+  readonly down: number[]
+  readonly up: number[]
+}
 
 async function timed(command: string, args: readonly string[]): Promise<number> {
   const began = performance.now()
@@ -22,36 +40,60 @@ async function timed(command: string, args: readonly string[]): Promise<number> 
   return performance.now() - began
 }
 
-function median(times: readonly number[]): string {
-  return (times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0).toFixed(1)
+/** CPU time of the gateway and all its threads, in seconds; 0 where the kernel does not tell. */
+function cpuSeconds(): number {
+  if (process.platform !== 'linux') return 0
+  const stat = readFileSync(`/proc/${gateway.pid()}/stat`, 'utf8')
+  const after = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(after[11]) + Number(after[12])) / clockTicks
 }
 
-const ssh = program('ssh')
-const rows: Record<string, Record<string, string>> = {}
-const times = new Map<string, { login: number[]; command: number[]; bulk: number[] }>()
-for (const name of Object.keys(ways)) times.set(name, { login: [], command: [], bulk: [] })
-const masters = Object.entries(ways).map(([name, way]) => {
-  const control = join(directory, `bench-${name.length}`)
-  return { name, way, control, child: spawn(ssh, ['-N', '-M', '-S', control, ...way], { stdio: 'ignore' }) }
+function median(times: readonly number[]): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0
+}
+
+const masters = Object.entries(ways).map(([name, way], index) => {
+  const control = join(directory, `bench-${index}`)
+  const times: Times = { login: [], command: [], down: [], up: [] }
+  return { name, way, control, times, child: spawn(ssh, ['-N', '-M', '-S', control, ...way], { stdio: 'ignore' }) }
 })
 await wait(2_000)
+const cpu = { down: 0, up: 0 }
+let bulks = 0
 for (let round = 0; round < rounds; round += 1) {
-  for (const { name, way, control } of masters) {
-    times.get(name)?.login.push(await timed(ssh, [...way, 'true']))
-    times.get(name)?.command.push(await timed(ssh, ['-S', control, ...way, 'true']))
-    if (round % 5 === 0) {
-      const line = [ssh, ...way].map((part) => `'${part}'`).join(' ')
-      times.get(name)?.bulk.push(await timed('/bin/sh', ['-c', `${line} 'head -c ${bulkBytes} /dev/zero' >/dev/null`]))
-    }
+  for (const { way, control, times } of masters) {
+    times.login.push(await timed(ssh, [...way, 'true']))
+    times.command.push(await timed(ssh, ['-S', control, ...way, 'true']))
+    if (round % 5 !== 0) continue
+    const line = quoted([ssh, ...way])
+    const before = cpuSeconds()
+    times.down.push(await timed('/bin/sh', ['-c', `${line} 'head -c ${bulkBytes} /dev/zero' >/dev/null`]))
+    const between = cpuSeconds()
+    times.up.push(await timed('/bin/sh', ['-c', `head -c ${bulkBytes} /dev/zero | ${line} 'cat >/dev/null'`]))
+    cpu.down += between - before
+    cpu.up += cpuSeconds() - between
   }
+  if (round % 5 === 0) bulks += 1
 }
-for (const [name, { login, command, bulk }] of times) {
-  rows[name] = {
-    'connect + command, ms': median(login),
-    'command on an open connection, ms': median(command),
-    'download, MB/s': (bulkBytes / 1e3 / Number(median(bulk))).toFixed(0),
-  }
-}
-console.table(rows)
+
+const direct = masters[0]?.times
+const ratio = (of: readonly number[], to: readonly number[] | undefined): string =>
+  `${(bulkBytes / 1e3 / median(of)).toFixed(0)} (${(median(to ?? of) / median(of)).toFixed(2)})`
+console.log(`${rounds} rounds, medians; bulk of ${bulkBytes / 1024 / 1024} MiB by commands: MB/s, and the share of direct`)
+console.table(
+  Object.fromEntries(
+    masters.map(({ name, times }) => [
+      name,
+      {
+        'connect + command, ms': median(times.login).toFixed(1),
+        'command on an open connection, ms': median(times.command).toFixed(1),
+        'download, MB/s': ratio(times.down, direct?.down),
+        'upload, MB/s': ratio(times.up, direct?.up),
+      },
+    ]),
+  ),
+)
+const perMb = (seconds: number): string => ((seconds * 1e9) / bulks / bulkBytes).toFixed(2)
+console.log(`CPU of the gateway: ${perMb(cpu.down)} ms a MB down, ${perMb(cpu.up)} ms a MB up`)
 for (const { child } of masters) child.kill()
 await stage.close()

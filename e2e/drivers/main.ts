@@ -1,30 +1,13 @@
-// Drivers of other languages against a real server through a real gateway; `--direct` leaves the gateway out, to prove the checks themselves.
+// Postgres drivers of other languages against a real server through a real gateway; `--direct` leaves the gateway out, to prove the checks themselves.
 // Each driver is fetched by its own package tool into .cache/ and runs a script that prints `ok NAME` or `FAIL NAME: why`.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startGateway } from '../backends/gateway.js'
 import { backendPassword, makeDatabase, postgresAvailable, startPostgres, users, type PostgresFacts } from '../backends/postgres.js'
-import { checkout, run, runChecked } from '../backends/programs.js'
-
-interface Driver {
-  readonly name: string
-  /** Fetches and builds what the check needs, and gives back the command that runs it. */
-  prepare(): Promise<readonly [command: string, ...args: string[]]>
-}
-
-const here = join(checkout, 'e2e', 'drivers')
-const cache = join(checkout, '.cache')
-const longMs = 300_000
-
-async function python(script: string, ...packages: readonly string[]): Promise<readonly [string, ...string[]]> {
-  const environment = join(cache, 'python')
-  const command = join(environment, 'bin', 'python')
-  if (!existsSync(command)) await runChecked('python3', ['-m', 'venv', environment], { withinMs: longMs })
-  await runChecked(command, ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', ...packages], { withinMs: longMs })
-  return [command, join(here, script)]
-}
+import { runChecked } from '../backends/programs.js'
+import { cache, checkAll, here, longMs, python, type Driver, type Place } from './driver.js'
 
 const drivers: readonly Driver[] = [
   { name: 'psycopg', prepare: () => python('check_psycopg.py', 'psycopg[binary]==3.3.9') },
@@ -55,11 +38,6 @@ create table forbidden (id int);
 grant select on items to public;
 grant all on forbidden to ${users.md5};
 `
-
-interface Place {
-  readonly environment: Readonly<Record<string, string>>
-  stop(): Promise<void>
-}
 
 function directly(facts: PostgresFacts): Place {
   const environment = { CHECK_PORT: String(facts.port), CHECK_USER: users.scram, CHECK_PASSWORD: backendPassword }
@@ -94,39 +72,18 @@ async function throughGateway(facts: PostgresFacts): Promise<Place> {
   return { environment: { ...environment, CHECK_DATABASE: 'drivers', CHECK_CA: authority }, stop: () => gateway.remove() }
 }
 
-async function check(driver: Driver, place: Place): Promise<{ readonly passed: number; readonly failed: number }> {
-  const [command, ...args] = await driver.prepare()
-  const result = await run(command, args, { env: { CHECK_HOST: '127.0.0.1', ...place.environment }, withinMs: longMs })
-  const passed = result.stdout.match(/^ok .*$/gm)?.length ?? 0
-  const faults: string[] = [...(result.stdout.match(/^FAIL .*$/gm) ?? [])]
-  if (result.code !== 0 && faults.length === 0)
-    faults.push(`FAIL ${driver.name} ended with ${result.code}: ${result.stderr.slice(-2000)}`)
-  console.log(`${faults.length === 0 ? 'PASS' : 'FAIL'} ${driver.name}: ${passed} of ${passed + faults.length} checks`)
-  for (const fault of faults) console.log(`  ${fault}`)
-  return { passed, failed: faults.length }
-}
-
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({ options: { direct: { type: 'boolean', default: false } }, allowPositionals: true })
-  mkdirSync(cache, { recursive: true })
   const server = await startPostgres(postgresAvailable('system') ? 'system' : 'embedded')
   let place: Place | undefined
-  let passed = 0
-  let failed = 0
   try {
     await makeDatabase(server.facts, 'drivers', tables)
     place = values.direct ? directly(server.facts) : await throughGateway(server.facts)
-    for (const driver of drivers.filter(({ name }) => positionals.length === 0 || positionals.includes(name))) {
-      const counted = await check(driver, place)
-      passed += counted.passed
-      failed += counted.failed
-    }
+    await checkAll(drivers, positionals, place)
   } finally {
     await place?.stop()
     await server.stop()
   }
-  console.log(`drivers: ${passed} passed, ${failed} failed`)
-  if (failed > 0 || passed === 0) process.exitCode = 1
 }
 
 await main()

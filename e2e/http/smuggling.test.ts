@@ -112,3 +112,112 @@ describe('what is well formed', () => {
     expect(stage.backend.asked.at(-1)?.body.toString()).toBe('abcde')
   })
 })
+
+describe('HTTP/2 that would be two requests, or another, in HTTP/1.1', () => {
+  const frame = (type: number, flags: number, stream: number, payload: Buffer): Buffer => {
+    const start = Buffer.alloc(9)
+    start.writeUIntBE(payload.length, 0, 3)
+    start.writeUInt8(type, 3)
+    start.writeUInt8(flags, 4)
+    start.writeUInt32BE(stream, 5)
+    return Buffer.concat([start, payload])
+  }
+  /** Fields as they are, without any table or code (RFC 7541, section 6.2.2). */
+  const fields = (pairs: readonly (readonly [string, string])[]): Buffer =>
+    Buffer.concat(
+      pairs.flatMap(([name, value]) => [
+        Buffer.from([0, name.length]),
+        Buffer.from(name, 'latin1'),
+        Buffer.from([value.length]),
+        Buffer.from(value, 'latin1'),
+      ]),
+    )
+
+  /** Kinds of the frames that answer: 1 headers, 3 reset, 7 going away. */
+  const ask = (pairs: readonly (readonly [string, string])[], body = ''): Promise<readonly number[]> =>
+    new Promise((done, fail) => {
+      const socket = connect(stage.port, '127.0.0.1')
+      let said = Buffer.alloc(0)
+      const kinds: number[] = []
+      const quiet = setTimeout(() => socket.destroy(), 1_500)
+      socket.on('error', fail).on('close', () => {
+        clearTimeout(quiet)
+        done(kinds)
+      })
+      socket.on('data', (chunk: Buffer) => {
+        said = Buffer.concat([said, chunk])
+        for (let length = said.length < 9 ? Infinity : said.readUIntBE(0, 3); said.length >= 9 + length;) {
+          const kind = said[3] ?? 0
+          if ([1, 3, 7].includes(kind)) kinds.push(kind)
+          said = said.subarray(9 + length)
+          length = said.length < 9 ? Infinity : said.readUIntBE(0, 3)
+          if ([1, 3, 7].includes(kind)) setTimeout(() => socket.destroy(), 100)
+        }
+      })
+      const data = body === '' ? [] : [frame(0, 1, 1, Buffer.from(body))]
+      const opening = [Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]
+      socket.write(Buffer.concat([...opening, frame(1, body === '' ? 5 : 4, 1, fields(pairs)), ...data]))
+    })
+
+  const plain = (path = '/crm/x', method = 'POST'): (readonly [string, string])[] => [
+    [':method', method],
+    [':scheme', 'http'],
+    [':path', path],
+    [':authority', 'gateway'],
+    ['authorization', `Bearer ${stage.token}`],
+  ]
+  const hidden = 'GET /secret HTTP/1.1\r\nHost: gateway\r\n\r\n'
+  const cases: readonly (readonly [name: string, pairs: () => (readonly [string, string])[], body?: string])[] = [
+    ['a transfer coding', () => [...plain(), ['transfer-encoding', 'chunked']], `0\r\n\r\n${hidden}`],
+    ['a connection field', () => [...plain(), ['connection', 'keep-alive']]],
+    ['a length shorter than the body', () => [...plain(), ['content-length', '3']], `abc${hidden}`],
+    ['a length longer than the body', () => [...plain(), ['content-length', '30']], 'abc'],
+    ['two lengths', () => [...plain(), ['content-length', '3'], ['content-length', '3']], 'abc'],
+    ['a length that is none', () => [...plain(), ['content-length', '+3']], 'abc'],
+    ['a capital in a name', () => [...plain(), ['Transfer-Encoding', 'chunked']]],
+    ['a request in the path', () => plain(`/crm/x HTTP/1.1\r\nHost: a\r\n\r\nGET /crm/secret`)],
+    ['a space in the path', () => plain('/crm/x /crm/secret')],
+    ['a request in the method', () => plain('/crm/x', 'GET /crm/secret HTTP/1.1\r\nX-A:')],
+    ['two paths', () => [...plain(), [':path', '/crm/secret']]],
+    ['two methods', () => [[':method', 'GET'], ...plain()]],
+    ['an unknown pseudo-field', () => [[':secret', '1'], ...plain()]],
+    ['a pseudo-field after others', () => [...plain().slice(0, 2), ['x-a', 'b'], ...plain().slice(2)]],
+    ['a host beside another authority', () => [...plain(), ['host', 'other']]],
+    ['an authority with a path', () => plain().map(([name, value]) => [name, name === ':authority' ? 'gateway/secret' : value])],
+    ['an upgrade', () => [...plain(), ['upgrade', 'websocket']]],
+  ]
+
+  /** Node's HTTP/2 leaves a field out that is none. */
+  const leftOut: typeof cases = [
+    ['a line break in a value', () => [...plain(), ['x-a', `b\r\nTransfer-Encoding: chunked`]]],
+    ['a line feed in a value', () => [...plain(), ['x-a', 'b\nx: y']]],
+    ['a NUL in a value', () => [...plain(), ['x-a', 'b\u0000c']]],
+    ['a line break in a name', () => [...plain(), ['x-a: b\r\nx-b', 'c']]],
+    ['a colon in a name', () => [...plain(), ['x:a', 'b']]],
+    ['a space in a name', () => [...plain(), ['x a', 'b']]],
+  ]
+
+  it.each(cases.map(([name, pairs, body]) => ({ name, pairs, body })))('$name', async ({ pairs, body }) => {
+    const before = stage.backend.asked.length
+    expect((await ask(pairs(), body)).length).toBeGreaterThan(0)
+    expect(stage.backend.asked.length).toBe(before)
+  })
+
+  it.each(leftOut.map(([name, pairs]) => ({ name, pairs })))('$name, which is left out', async ({ pairs }) => {
+    const before = stage.backend.asked.length
+    await ask(pairs())
+    const arrived = stage.backend.asked.slice(before)
+    expect(arrived.map(({ url, body }) => [url, body.length])).toEqual([['/x', 0]])
+    expect(
+      Object.keys(arrived[0]?.headers ?? {}).filter(
+        (name) => /^(?:x.a|x-b|y|transfer-encoding|x-a.*)$/.test(name) && name !== 'x-api-key',
+      ),
+    ).toEqual([])
+  })
+
+  it('while what is well formed arrives', async () => {
+    const before = stage.backend.asked.length
+    expect(await ask([...plain(), ['content-length', '3']], 'abc')).toContain(1)
+    expect(stage.backend.asked.length).toBe(before + 1)
+  })
+})

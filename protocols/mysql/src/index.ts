@@ -3,7 +3,7 @@
 import type { Duplex } from 'node:stream'
 import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
-import { MysqlCatalog, openMysqlReader } from '@sallyport/sql'
+import { MysqlCatalog } from '@sallyport/sql'
 import type { MysqlContext, MysqlReader } from '@sallyport/sql'
 import { relay } from '@sallyport/wire'
 import { Catalogues, readCatalogue } from './catalogues.js'
@@ -21,6 +21,9 @@ import { MysqlWire } from './wire.js'
 export interface MysqlOptions {
   /** Secret of this installation: makes `hash` masks that stay the same over sessions. */
   readonly salt: string
+  readonly sql: MysqlReader
+  /** What the greeting says: it is sent before anybody knows which server the client wants. */
+  readonly serverVersion: string
 }
 
 /** A cancel that the target does not take within this is given up; statements wait meanwhile. */
@@ -29,7 +32,6 @@ const cancelMs = 5_000
 export function mysql(options: MysqlOptions): Protocol {
   const shared: Shared = {
     ...options,
-    reader: openMysqlReader(),
     catalogues: new Catalogues(),
     threads: new Threads(),
     rsaKey: rsaKeyMaker(),
@@ -50,7 +52,7 @@ async function understand(
   text: string,
   reach: Reach,
   schema: string | undefined,
-  { reader, catalogues }: Shared,
+  { sql: reader, catalogues }: Shared,
 ): Promise<Understood> {
   const { target } = reach
   const contextOf = (catalog: MysqlCatalog): MysqlContext => ({
@@ -80,7 +82,6 @@ async function understand(
 }
 
 interface Shared extends MysqlOptions {
-  readonly reader: MysqlReader
   readonly catalogues: Catalogues
   readonly threads: Threads
   readonly rsaKey: RsaKey
@@ -90,7 +91,11 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
   client.stream.on('error', () => {})
   let admitted
   try {
-    admitted = await greet(client, gate, shared.threads.nextId(), shared.rsaKey)
+    admitted = await greet(client, gate, {
+      version: shared.serverVersion,
+      threadId: shared.threads.nextId(),
+      rsaKey: shared.rsaKey,
+    })
   } catch (error) {
     if (!isKnownError(error)) throw error
     gate.log('info', 'login failed', { client: client.facts.address, code: error.code, reason: error.message })
@@ -148,7 +153,7 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   const wire: MysqlWire = new MysqlWire({ deprecateEof, pins: target.pins, database: () => judging.database })
   const judging = new Judging({
     session,
-    reader: shared.reader,
+    reader: shared.sql,
     catalogues: shared.catalogues,
     salts: { hash: shared.salt, token: `${shared.salt}${session.id}` },
     kill: (id, what) => shared.threads.kill(session, id, what),

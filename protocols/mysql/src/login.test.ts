@@ -47,8 +47,7 @@ async function play(
   const served = greet(
     { stream: Duplex.from({ readable: up, writable: down }), facts: { address: '192.0.2.1:1', loopback, tls: false } },
     gate,
-    7,
-    rsaKeyMaker(),
+    { version: '8.0.40', threadId: 7, rsaKey: rsaKeyMaker() },
   ).catch((error: unknown) => {
     if (!(error instanceof Denied)) throw error
   })

@@ -39,8 +39,6 @@ const offered =
   capability.sessionTrack |
   capability.deprecateEof
 
-/** Clients choose what they may use by it. The server's own version is known only after the login. */
-const version = '8.0.40-sallyport'
 const wants = { publicKey: 0x02, fastDone: 0x03, full: 0x04 } as const
 
 export interface Admitted {
@@ -50,6 +48,12 @@ export interface Admitted {
   readonly capabilities: number
   readonly threadId: number
   readonly client: ClientFacts
+}
+
+export interface Greeter {
+  readonly version: string
+  readonly threadId: number
+  readonly rsaKey: RsaKey
 }
 
 export type RsaKey = () => Promise<{ readonly publicPem: string; readonly privateKey: KeyObject }>
@@ -65,7 +69,7 @@ export function rsaKeyMaker(): RsaKey {
 }
 
 /** Throws Denied or Malformed after the client was told; whoever calls only hangs up. */
-export async function greet(connection: ClientConnection, gate: Gate, threadId: number, rsaKey: RsaKey): Promise<Admitted> {
+export async function greet(connection: ClientConnection, gate: Gate, { version, threadId, rsaKey }: Greeter): Promise<Admitted> {
   const patience = new AbortController()
   const late = (): void => patience.abort(new Denied('login-timeout', 'the login took too long'))
   const timer = gate.limits.loginMs > 0 ? setTimeout(late, gate.limits.loginMs) : undefined

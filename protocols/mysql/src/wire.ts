@@ -4,31 +4,19 @@
 // of it. Commands that are never answered (CLOSE, SEND_LONG_DATA) are not answered when they are denied either.
 
 import { Malformed } from '@sallyport/core'
-import { ByteQueue } from '@sallyport/wire'
 import type { Wire } from '@sallyport/wire'
 import { nameOf } from './command-names.js'
+import { Commands } from './commands.js'
+import type { Command } from './commands.js'
 import { Exchange, outcomeOf } from './exchange.js'
 import type { Kind, Run, Steps } from './exchange.js'
-import {
-  command,
-  errorPayload,
-  headerBytes,
-  maxPacketBytes,
-  okPayload,
-  packetCount,
-  packets,
-  serverStatus,
-  uint,
-} from './packets.js'
+import { command, errorPayload, okPayload, packetCount, packets, serverStatus, uint } from './packets.js'
 import type { ErrorWords } from './packets.js'
 import { readExecution } from './parameters.js'
 import type { Answer, Definition, Question } from './question.js'
 import { Responses } from './responses.js'
 import { longPackets, longTexts, Statements, withId } from './statements.js'
 import type { Statement } from './statements.js'
-
-/** Held whole, since it must be understood: MySQL 8's default max_allowed_packet. */
-const maxHeldBytes = 64 * 1024 * 1024
 
 type Continuation = (answer: Answer, steps: Steps) => void
 
@@ -42,7 +30,7 @@ export interface WireOptions {
 }
 
 export class MysqlWire implements Wire<Question, Answer> {
-  readonly #client = new ByteQueue()
+  readonly #commands = new Commands()
   readonly #responses: Responses
   readonly #statements = new Statements()
   readonly #options: WireOptions
@@ -58,8 +46,7 @@ export class MysqlWire implements Wire<Question, Answer> {
   #resets = 0
   /** Packets of the newest command. */
   #lastCount = 1
-  /** The newest command and the packet it came in, where it was one: it goes on as it came. */
-  #newest: { readonly payload: Buffer; readonly packet: Buffer } | undefined
+  #newest: Command | undefined
 
   constructor(options: WireOptions) {
     this.#options = options
@@ -76,7 +63,7 @@ export class MysqlWire implements Wire<Question, Answer> {
   }
 
   get held(): number {
-    return this.#client.length
+    return this.#commands.held
   }
 
   get clientHeld(): boolean {
@@ -104,7 +91,7 @@ export class MysqlWire implements Wire<Question, Answer> {
 
   receive(from: 'client' | 'upstream', chunk: Buffer): Steps {
     const steps: Steps = []
-    if (from === 'client') this.#client.push(chunk)
+    if (from === 'client') this.#commands.push(chunk)
     else this.#fromUpstream(chunk, steps)
     this.#advance(steps)
     return steps
@@ -198,36 +185,21 @@ export class MysqlWire implements Wire<Question, Answer> {
 
   #advance(steps: Steps): void {
     while (!this.clientHeld && !this.#over && !this.#responses.stopped) {
-      const found = this.#next()
+      const found = this.#nextAfter(steps)
       if (found === undefined) return
+      this.#newest = found
       this.#take(found.payload, found.count, steps)
     }
   }
 
-  /** The next command, joined where it came in several packets; they must be numbered from 0. */
-  #next(): { readonly payload: Buffer; readonly count: number } | undefined {
-    let at = 0
-    for (let count = 1; ; count += 1) {
-      if (this.#client.length < at + headerBytes) return undefined
-      const size = this.#client.at(at) | (this.#client.at(at + 1) << 8) | (this.#client.at(at + 2) << 16)
-      if (this.#client.at(at + 3) !== ((count - 1) & 0xff))
-        throw new Malformed('client', 'out-of-sequence', 'a command must be numbered from 0')
-      at += headerBytes + size
-      if (at > maxHeldBytes) throw new Malformed('client', 'packet-too-long', `a command is longer than ${maxHeldBytes} bytes`)
-      if (size < maxPacketBytes) return this.#client.length < at ? undefined : { payload: this.#joined(count), count }
+  /** A fault in what follows must not cost the client the answer to what came before: it is told when there is no such answer any more. */
+  #nextAfter(steps: Steps): Command | undefined {
+    try {
+      return this.#commands.next()
+    } catch (error) {
+      if (steps.length === 0) throw error
+      return undefined
     }
-  }
-
-  #joined(count: number): Buffer {
-    if (count === 1) {
-      const size = this.#client.at(0) | (this.#client.at(1) << 8) | (this.#client.at(2) << 16)
-      const packet = this.#client.take(headerBytes + size)
-      this.#newest = { packet, payload: packet.subarray(headerBytes) }
-      return this.#newest.payload
-    }
-    this.#newest = undefined
-    const parts = Array.from({ length: count }, () => this.#client.take(this.#client.take(headerBytes).readUIntLE(0, 3)))
-    return Buffer.concat(parts)
   }
 
   #take(payload: Buffer, count: number, steps: Steps): void {
@@ -360,7 +332,8 @@ export class MysqlWire implements Wire<Question, Answer> {
   #send(payload: Buffer, count: number, exchange: Exchange, steps: Steps): void {
     this.#exchange = exchange
     this.#responses.expect(count, packetCount(payload.length))
-    const bytes = this.#newest?.payload === payload ? this.#newest.packet : packets(0, payload)
+    const asItCame = this.#newest?.payload === payload ? this.#newest.packet : undefined
+    const bytes = asItCame ?? packets(0, payload)
     steps.push({ kind: 'send', to: 'upstream', bytes })
   }
 

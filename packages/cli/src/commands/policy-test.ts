@@ -115,7 +115,7 @@ async function askConfiguration(
   if (loaded.kind === 'faulty') {
     throw new Misconfigured('configuration-faulty', loaded.faults.map((fault) => faultLine(config, fault)).join('\n'))
   }
-  const { openSqlReader } = await import('@sallyport/sql')
+  const { openMysqlReader, openSqlReader } = await import('@sallyport/sql')
   const { explanationOf } = await import('../start/explain.js')
   const { inForce } = await import('../start/in-force.js')
   const { readersOf } = await import('../start/protocols.js')
@@ -123,7 +123,8 @@ async function askConfiguration(
   const current = inForce(0, loaded.value.definitions, { providers, credentialFor: async () => ({ kind: 'none' }) })
   const known = schemasBy(schemas, current.targets)
   const sql = openSqlReader({ workers: 1 })
-  const protocols = readersOf(sql, current.targets)
+  const mysqlReader = openMysqlReader()
+  const protocols = readersOf(sql, mysqlReader, current.targets)
   const explain: Explain = async ({ identity: who, target: where, statement }) => {
     const identity = current.identities.find(({ name }) => name === who)
     const target = current.targets.find(({ name }) => name === where)
@@ -134,7 +135,7 @@ async function askConfiguration(
     const understood = await protocol.understand(statement, { target, signal: NO_SIGNAL, dial: nowhere }, known.get(where))
     return explanationOf(current, { id: who, name: who, kind: identity.kind, groups: identity.groups }, target, understood)
   }
-  return { explain, stop: () => sql.stop() }
+  return { explain, stop: async () => void (await Promise.all([sql.stop(), mysqlReader.stop()])) }
 }
 
 const NO_SIGNAL = new AbortController().signal

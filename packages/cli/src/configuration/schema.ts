@@ -224,6 +224,14 @@ const limitsSchema = z.strictObject({
   connections: number(1, 30_000).default(4000),
 })
 
+const mysqlSchema = z.strictObject({
+  /** What clients are told before anybody knows their target; some choose the names of system variables by it. */
+  serverVersion: z
+    .string()
+    .regex(/^\d+\.\d+\.\d+[\w.+~:-]{0,60}$/, 'not a version; write 8.0.40 or 5.7.19')
+    .default('8.0.40-sallyport'),
+})
+
 export const configurationSchema = z.strictObject({
   listen: z
     .array(listenerSchema)
@@ -241,6 +249,7 @@ export const configurationSchema = z.strictObject({
   identityProviders: z.array(providerSchema).max(16).default([]),
   operators: operatorsSchema.prefault({}),
   limits: limitsSchema.prefault({}),
+  mysql: mysqlSchema.prefault({}),
   tls: z.strictObject({ certificate: z.string().min(1), key: z.string().min(1) }).optional(),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }).default({ level: 'info' }),
   ...definitionsShape,

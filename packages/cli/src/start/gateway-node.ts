@@ -12,7 +12,7 @@ import type { KnownIdentity } from '@sallyport/identity'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
-import { openSqlReader } from '@sallyport/sql'
+import { openMysqlReader, openSqlReader } from '@sallyport/sql'
 import { openHostKey } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
@@ -109,6 +109,8 @@ async function build(building: Building): Promise<GatewayNode> {
   const sql = openSqlReader({ onTrouble: (reason) => log('warn', 'a parser thread was lost', { reason }) })
   teardown.add('SQL reader', () => sql.stop())
   sql.warm()
+  const mysqlReader = openMysqlReader((reason) => log('warn', 'a parser thread was lost', { reason }))
+  teardown.add('MySQL reader', () => mysqlReader.stop())
 
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
@@ -117,6 +119,7 @@ async function build(building: Building): Promise<GatewayNode> {
     sql,
     salt,
     targets: () => rules.definitions.current.targets,
+    mysql: { sql: mysqlReader, serverVersion: configuration.mysql.serverVersion },
     ssh: { hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins },
     toolMemory: ground.store.tools,
   })

@@ -22,7 +22,9 @@ const baseWeight = 1_000
 const nearBytes = 2_048
 /** To mask is to read twice, and longer: each table becomes a sub-select. */
 const nearMaskBytes = 1_024
-const limits = { workers: 1, waiting: 1024, answerWithinMs: 2_000, startWithinMs: 10_000 }
+/** Longer texts are not remembered: to look them up would take longer than anybody else should wait. */
+const rememberedBytes = 256 * 1024
+const limits = { workers: 2, waiting: 1024, answerWithinMs: 2_000, startWithinMs: 10_000 }
 /** Catalogues a thread holds: one a target, and the newest of each is what is asked about. */
 const maxCatalogs = 64
 
@@ -72,6 +74,7 @@ class Reader implements MysqlReader {
   }
 
   understand(bytes: string, context: MysqlContext): Settled<MysqlUnderstanding> {
+    if (bytes.length > rememberedBytes) return this.#understandFar(bytes, context, (made) => made)
     const place = this.#contexts.key(context)
     const key = `${place} ${bytes}`
     const known = this.#understood.get(key)
@@ -86,6 +89,14 @@ class Reader implements MysqlReader {
       return made
     }
     if (bytes.length <= nearBytes) return keep(understandMysql(bytes, context))
+    return this.#understandFar(bytes, context, keep)
+  }
+
+  #understandFar(
+    bytes: string,
+    context: MysqlContext,
+    keep: (made: MysqlUnderstanding) => MysqlUnderstanding,
+  ): Promise<MysqlUnderstanding> {
     return this.#ask({ kind: 'understand', text: bytes, context: this.#contexts.sent(context) }, context).then((answer) => {
       if (answer === 'refused') return notUnderstood(bytes)
       return keep(typeof answer === 'object' && answer.kind === 'understanding' ? answer.understanding : notUnderstood(bytes))
@@ -94,10 +105,10 @@ class Reader implements MysqlReader {
 
   mask(bytes: string, context: MysqlContext, masks: readonly Mask[], salt: string): Settled<Rewriting> {
     const key = `${this.#contexts.key(context)} ${this.#maskKey(masks)} ${JSON.stringify(salt)} ${bytes}`
-    const known = this.#rewritten.get(key)
+    const known = bytes.length > rememberedBytes ? undefined : this.#rewritten.get(key)
     if (known !== undefined) return known
     const keep = (made: Rewriting): Rewriting => {
-      this.#rewritten.set(key, made, baseWeight + key.length * 4)
+      if (bytes.length <= rememberedBytes) this.#rewritten.set(key, made, baseWeight + key.length * 4)
       return made
     }
     if (bytes.length <= nearMaskBytes) return keep(maskMysql(bytes, context, masks, salt))

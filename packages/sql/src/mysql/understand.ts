@@ -43,8 +43,10 @@ export interface MysqlUnderstanding {
   readonly unsettles: boolean
 }
 
-/** Longer texts are not read: they count as not understood. */
-const maxTextBytes = 1024 * 1024
+/** Longer texts are not read: they count as not understood. As long as the wire holds; values that clients write into texts make them long. */
+const maxTextBytes = 64 * 1024 * 1024
+/** A text that was not read is searched for words about passwords up to here; no statement that sets one is this long. */
+const maxSecretBytes = 1024 * 1024
 const openInformation =
   /^(applicable_roles|character_sets|check_constraints|collations|collation_character_set_applicability|columns|enabled_roles|engines|events|files|key_column_usage|keywords|parameters|partitions|plugins|referential_constraints|routines|schemata|sequences|statistics|system_variables|tables|tablespaces|table_constraints|triggers|views|st_geometry_columns)$/
 
@@ -82,7 +84,7 @@ export function notUnderstood(bytes: string): MysqlUnderstanding {
 
 /** A text that was not read may hold a password; no statement that sets one is long. */
 function shownUnread(bytes: string): string {
-  if (bytes.length > maxTextBytes || !holdsSecretWords(bytes)) return decode(bytes)
+  if (bytes.length > maxSecretBytes || !holdsSecretWords(bytes)) return decode(bytes)
   return '[covered: a text about passwords that could not be read]'
 }
 
