@@ -20,7 +20,7 @@ const definitions = (providers: boolean, identities: readonly object[]) =>
 
 const robot: Identity = { id: 'robot', name: 'robot', kind: 'agent', groups: ['agents'] }
 const mia: Identity = { id: 'corp:u-666', name: 'mia', kind: 'person', groups: ['agents'] }
-const shop = (current: ReturnType<typeof definitions>): Target => current.targets[0] as Target
+const shop = (current: ReturnType<typeof definitions>): Target => current.targets[0]
 
 it('an identity that is taken out of the definitions reaches nothing more, with providers as without', () => {
   for (const providers of [true, false]) {
