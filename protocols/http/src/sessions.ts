@@ -79,17 +79,16 @@ export class Sessions {
   /** The session this proof has here, or a new one. Throws Denied. */
   async enter(shown: Shown, target: string, client: ClientFacts, gate: Gate): Promise<Place> {
     const key = keyOf(shown, target, client)
-    const known = this.#places.get(key)
-    if (known !== undefined) {
+    // Another may have opened one while this waited for one that was over.
+    for (let known = this.#places.get(key); known !== undefined; known = this.#places.get(key)) {
       const place = await known
       if (!place.over) {
         gate.rejoin(place.session)
         return place
       }
+      this.#forget(key, known)
     }
     if (this.#places.size >= maxSessions) throw new Denied('stopping', 'too many sessions at once')
-    const again = this.#places.get(key)
-    if (again !== undefined && again !== known) return again
     const opened = this.#open(key, shown, target, client, gate)
     this.#places.set(key, opened)
     opened.catch(() => this.#forget(key, opened))
