@@ -5,6 +5,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { Denied } from '@sallyport/core'
+import { oneLine } from '../output/printable.js'
+import type { Terminal } from '../output/terminal.js'
 
 interface Returned {
   /** The query it brought. */
@@ -61,6 +63,28 @@ export async function waitForBrowser(): Promise<WaitingForBrowser> {
 function answerTo(response: ServerResponse, text: string): void {
   const headers = { 'content-type': 'text/plain; charset=utf-8', connection: 'close', 'referrer-policy': 'no-referrer' }
   response.writeHead(200, headers).end(`${text}\n`)
+}
+
+/** The address is the gateway's word, and a gateway may be anybody's. */
+export function sendBrowser(url: string, terminal: Pick<Terminal, 'env' | 'err'>): void {
+  const address = openable(url)
+  const open = address === undefined ? undefined : openBrowser(terminal.env)
+  if (address === undefined)
+    terminal.err(
+      'warning: the gateway sends you to an address that is not https, so it is not opened; look at it before you open it',
+    )
+  terminal.err(oneLine(`${open === undefined ? 'Open' : 'A browser opens; if it does not, open'} ${address ?? url}`, 4096))
+  terminal.err('(--device gives a code for a browser elsewhere instead)')
+  if (address !== undefined) open?.(address)
+}
+
+/** What a gateway may have opened here, as it is given to the browser; undefined for all else: a program of this machine may answer to
+ * any other scheme, and clear HTTP is for providers on this machine. */
+function openable(url: string): string | undefined {
+  if (!URL.canParse(url)) return undefined
+  const { protocol, hostname, href } = new URL(url)
+  const here = ['127.0.0.1', '[::1]', 'localhost'].includes(hostname)
+  return protocol === 'https:' || (protocol === 'http:' && here) ? href : undefined
 }
 
 /** How to open a browser here; undefined where nobody would see it. `BROWSER` names a program, as other tools have it. */

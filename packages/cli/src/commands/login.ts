@@ -8,7 +8,7 @@ import { oneLine, printable } from '../output/printable.js'
 import { shortTime } from '../output/table.js'
 import { printJson } from '../output/terminal.js'
 import type { Terminal } from '../output/terminal.js'
-import { openBrowser, waitForBrowser } from './login-browser.js'
+import { openBrowser, sendBrowser, waitForBrowser } from './login-browser.js'
 
 export interface LoginOptions {
   readonly provider?: string
@@ -121,10 +121,7 @@ async function withBrowser(provider: string, client: GatewayClient, terminal: Te
       '/login/browser',
       { provider, redirectUri },
     )
-    const open = openBrowser(terminal.env)
-    terminal.err(oneLine(`${open === undefined ? 'Open' : 'A browser opens; if it does not, open'} ${begun.url}`, 4096))
-    terminal.err('(--device gives a code for a browser elsewhere instead)')
-    open?.(begun.url)
+    sendBrowser(begun.url, terminal)
     const { returned, answer } = await waiting.returned(begun.state)
     try {
       const made = await client.call<LoggedIn>('POST', '/login/browser/finish', { login: begun.login, returned })
