@@ -1,6 +1,6 @@
 // From a request to its caller: a token in the Authorization header, or the console's cookie. Failed attempts are counted by address.
 
-import { Denied, secret } from '@sallyport/core'
+import { Denied, RateLimit, secret } from '@sallyport/core'
 import type { Secret } from '@sallyport/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -8,8 +8,8 @@ import { bearerToken, callerOf } from './caller.js'
 import type { Caller } from './caller.js'
 import type { ApiParts } from './ports.js'
 import { wellFormed } from './problem.js'
-import { RateLimit } from './rate-limit.js'
 import { clearCookie, sentCookie, setCookie, SignIns } from './sign-in.js'
+import type { Place } from './sign-in.js'
 
 /** An address may fail so often to prove who it is: 256-bit tokens are not guessed at that pace. */
 const FAILURES = { burst: 20, perSecond: 0.5 }
@@ -22,6 +22,12 @@ interface Shown {
   readonly token: Secret
   /** Out of a cookie that was sealed here: it was good once, so it is no guess. */
   readonly proved: boolean
+}
+
+interface SignedIn {
+  readonly name: string
+  readonly token: Secret
+  readonly place: Place
 }
 
 export class Authentication {
@@ -50,13 +56,13 @@ export class Authentication {
     requireConsole(request)
     const { token } = wellFormed(signInBody, request.body)
     const caller = await this.#prove(request, { token: secret(token), proved: false })
-    this.keep(request, reply, { name: caller.name, token: secret(token) })
+    this.keep(request, reply, { name: caller.name, token: secret(token), place: placeOf(request) })
   }
 
   /** The browser is signed in with this token, which is good. */
-  keep(request: FastifyRequest, reply: FastifyReply, { name, token }: { readonly name: string; readonly token: Secret }): void {
+  keep(request: FastifyRequest, reply: FastifyReply, { name, token, place }: SignedIn): void {
     this.#parts.log('info', 'signed in to the console', { identity: name, address: request.ip })
-    void reply.header('set-cookie', setCookie(placeOf(request), this.#signIns.seal(token)))
+    void reply.header('set-cookie', setCookie(place, this.#signIns.seal(token)))
   }
 
   signOut(request: FastifyRequest, reply: FastifyReply): void {
@@ -75,7 +81,7 @@ export class Authentication {
 
   async #prove(request: FastifyRequest, { token, proved }: Shown): Promise<Caller> {
     const loopback = /^(?:127\.|::1$|::ffff:127\.)/.test(request.ip)
-    const client = { tls: request.protocol === 'https', loopback, address: `${request.ip}:${request.socket.remotePort ?? 0}` }
+    const client = { tls: request.protocol === 'https', loopback, address: addressOf(request) }
     if (proved) return callerOf(token, { ...this.#parts, beforeProof: () => {} }, client)
     try {
       return await callerOf(token, { ...this.#parts, beforeProof: () => this.#refuseGuesser(request) }, client)
@@ -108,8 +114,13 @@ function requireConsole(request: FastifyRequest): void {
     throw new Denied('not-the-console', `only the console may call with its cookie; it sends the header ${CONSOLE_HEADER}`)
 }
 
+/** `address:port` of the caller's end. */
+export function addressOf({ ip, socket }: FastifyRequest): string {
+  return `${ip}:${socket.remotePort ?? 0}`
+}
+
 /** Behind a proxy that ends TLS, the page's own origin tells that the browser came by TLS. */
-export function placeOf(request: FastifyRequest): { readonly secure: boolean; readonly host: string | undefined } {
+export function placeOf(request: FastifyRequest): Place {
   const secure = request.protocol === 'https' || request.headers.origin?.startsWith('https://') === true
   return { secure, host: request.headers.host }
 }

@@ -3,16 +3,13 @@
 
 import { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Denied } from '@sallyport/core'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { asLines, goneSignal } from './answer.js'
+import { addressOf } from './authentication.js'
 import type { ApiParts, LoggedIn, Logins } from './ports.js'
 import { wellFormed } from './problem.js'
-import { RateLimit } from './rate-limit.js'
 
-/** Every one asks the provider something. A person mistypes, an office shares one address. */
-const LOGINS = { burst: 60, perSecond: 0.5 }
 /** Proxies cut what is silent for a minute (nginx's proxy_read_timeout); a line in between also shows that the client is there. */
 const STILL_WAITING_MS = 20_000
 const BODY_LIMIT_BYTES = 16_384
@@ -24,31 +21,23 @@ const finishBody = z.strictObject({ login: z.string().min(1).max(4096), returned
 
 export function addLogin(app: FastifyInstance, parts: ApiParts): void {
   const { logins } = parts
-  const limit = new RateLimit(LOGINS)
   const route = { bodyLimit: BODY_LIMIT_BYTES }
-  const count = (address: string): void => {
-    const waitSeconds = limit.take(address, Date.now())
-    if (waitSeconds > 0) throw new Denied('too-many-requests', `too many logins from this address; wait ${waitSeconds} seconds`)
-  }
   app.get('/api/v1/login', async () => ({ providers: logins.providers }))
   app.post('/api/v1/login/device', route, async (request, reply) => {
-    count(request.ip)
     const { provider: name } = wellFormed(deviceBody, request.body)
     const signal = goneSignal(reply)
-    const device = await logins.device(name, { from: request.ip, signal })
+    const device = await logins.device(name, { from: addressOf(request), signal })
     // A proxy that gathers an answer before it passes it on would show the code too late.
     void reply.type('application/x-ndjson').header('x-accel-buffering', 'no')
     return reply.send(Readable.from(asLines(deviceLines(device), signal, parts)))
   })
   app.post('/api/v1/login/browser', route, async (request) => {
-    count(request.ip)
     const { provider: name, redirectUri } = wellFormed(browserBody, request.body)
-    return logins.browser(name, redirectUri)
+    return logins.browser(name, redirectUri, addressOf(request))
   })
   app.post('/api/v1/login/browser/finish', route, async (request) => {
-    count(request.ip)
     const { login, returned } = wellFormed(finishBody, request.body)
-    return answered(await logins.finish(login, returned))
+    return answered(await logins.finish(login, returned, addressOf(request)))
   })
 }
 

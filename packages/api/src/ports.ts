@@ -204,7 +204,8 @@ export interface LoggedIn {
   readonly record: TokenSummary
 }
 
-/** People log in at an identity provider; the gateway speaks with it. Each throws Denied, with words for the person. */
+/** People log in at an identity provider; the gateway speaks with it. Each throws Denied, with words for the person, also where
+ * too many come from one address. `from`: the caller's `address:port`. */
 export interface Logins {
   readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
   device(
@@ -220,8 +221,9 @@ export interface Logins {
   browser(
     provider: string | undefined,
     redirectUri: string,
+    from: string,
   ): Promise<{ readonly url: string; readonly state: string; readonly login: string }>
-  finish(login: string, returned: string): Promise<LoggedIn>
+  finish(login: string, returned: string, from: string): Promise<LoggedIn>
 }
 
 /** Where a call comes from. */

@@ -4,19 +4,21 @@
 import { Denied } from '@sallyport/core'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Authentication } from './authentication.js'
-import { placeOf } from './authentication.js'
+import { addressOf, placeOf } from './authentication.js'
 import type { ApiParts } from './ports.js'
-import { RateLimit } from './rate-limit.js'
 import { sentLoginCookie, setLoginCookie } from './sign-in.js'
+import type { Place } from './sign-in.js'
 
-/** As many as `sallyport login` may begin. */
-const SIGN_INS = { burst: 60, perSecond: 0.5 }
 /** Below it the browser comes back; the provider knows it as a redirect address of the client. */
 const BACK = '/api/v1/sign-in/back'
 
 export function addProviderSignIn(app: FastifyInstance, parts: ApiParts, authentication: Authentication): void {
   const { logins, log } = parts
-  const limit = new RateLimit(SIGN_INS)
+  // A page that is gone to tells no origin: behind a proxy that ends TLS, the address the browser comes back to tells that it has TLS.
+  const place = (request: FastifyRequest): Place => {
+    const { secure, host } = placeOf(request)
+    return { secure: secure || parts.consoleAddress().startsWith('https://'), host }
+  }
   const tell = (request: FastifyRequest, reply: FastifyReply, error: unknown): FastifyReply => {
     if (!(error instanceof Denied)) throw error
     log('info', 'a sign-in to the console failed', { address: request.ip, reason: error.message })
@@ -28,21 +30,19 @@ export function addProviderSignIn(app: FastifyInstance, parts: ApiParts, authent
   }
   app.get<{ Params: { provider: string } }>('/api/v1/sign-in/with/:provider', async (request, reply) => {
     try {
-      if (limit.take(request.ip, Date.now()) > 0)
-        throw new Denied('too-many-requests', 'too many sign-ins from this address; wait a minute')
-      const begun = await logins.browser(request.params.provider, `${parts.consoleAddress()}${BACK}`)
-      return await reply.header('set-cookie', setLoginCookie(placeOf(request), begun.login)).redirect(begun.url)
+      const begun = await logins.browser(request.params.provider, `${parts.consoleAddress()}${BACK}`, addressOf(request))
+      return await reply.header('set-cookie', setLoginCookie(place(request), begun.login)).redirect(begun.url)
     } catch (error) {
       return tell(request, reply, error)
     }
   })
   app.get(BACK, async (request, reply) => {
     try {
-      const login = sentLoginCookie(request.headers.cookie, placeOf(request))
+      const login = sentLoginCookie(request.headers.cookie, place(request))
       if (login === undefined) throw new Denied('login-over', 'this browser did not begin a sign-in, or took too long')
-      const { token, record } = await logins.finish(login, request.url.slice(request.url.indexOf('?') + 1))
-      authentication.keep(request, reply, { name: record.identity, token })
-      return await reply.header('set-cookie', setLoginCookie(placeOf(request), '')).redirect('/')
+      const { token, record } = await logins.finish(login, request.url.slice(request.url.indexOf('?') + 1), addressOf(request))
+      authentication.keep(request, reply, { name: record.identity, token, place: place(request) })
+      return await reply.header('set-cookie', setLoginCookie(place(request), '')).redirect('/')
     } catch (error) {
       return tell(request, reply, error)
     }

@@ -66,6 +66,8 @@ export interface OpenLoginProvider {
 }
 
 const discoveryMaxAgeMs = 3_600_000
+/** A provider that is down is not asked for each who comes meanwhile; a person tries again after as long. */
+const discoveryPauseMs = 5_000
 
 export function openLoginProvider(provider: LoginProvider, fetch: Fetch, now: () => number): OpenLoginProvider {
   const configuration = remembered(() => discover(provider, fetch), now)
@@ -128,15 +130,18 @@ async function discover(provider: LoginProvider, fetch: Fetch): Promise<Configur
   return client
 }
 
-/** Asked again after an hour; a failure is forgotten at once. */
+/** Asked again after an hour, and after a failure in a few seconds: until then everybody is told of that failure. */
 function remembered<T>(make: () => Promise<T>, now: () => number): () => Promise<T> {
-  let made: { readonly value: Promise<T>; readonly at: number } | undefined
+  let made: { readonly value: Promise<T>; at: number; keptMs: number } | undefined
   return () => {
-    if (made !== undefined && now() - made.at < discoveryMaxAgeMs) return made.value
-    const value = make()
-    made = { value, at: now() }
-    value.catch(() => (made = undefined))
-    return value
+    if (made !== undefined && now() - made.at < made.keptMs) return made.value
+    const asked = { value: make(), at: now(), keptMs: discoveryMaxAgeMs }
+    made = asked
+    asked.value.catch(() => {
+      asked.at = now()
+      asked.keptMs = discoveryPauseMs
+    })
+    return asked.value
   }
 }
 

@@ -8,6 +8,7 @@ import type { Logins } from './logins.js'
 import type { TokenRecord } from './tokens.js'
 
 const issuer = 'https://login.example.com'
+const from = '10.0.0.1:40000'
 const redirectUri = 'http://127.0.0.1:5000/callback'
 const corp: LoginProvider = {
   name: 'corp',
@@ -29,6 +30,10 @@ let logged: string[]
 let logins: Logins
 /** What the provider answers at its token endpoint. */
 let answer: () => Promise<Response>
+/** How often it was asked what, and whether it is there at all. */
+let asked: Record<'discovery' | 'device' | 'token', number>
+let down: boolean
+let now: number
 
 beforeAll(async () => {
   ours = await generateKeyPair('ES256')
@@ -38,6 +43,9 @@ beforeAll(async () => {
 beforeEach(async () => {
   kept = []
   logged = []
+  asked = { discovery: 0, device: 0, token: 0 }
+  down = false
+  now = Date.now()
   const jwks = { keys: [{ ...(await exportJWK(ours.publicKey)), kid: 'k1', alg: 'ES256' }] }
   const metadata = {
     issuer,
@@ -55,13 +63,21 @@ beforeEach(async () => {
     secret: Buffer.from('x'),
     sealingKey: Buffer.alloc(32, 1),
     redirects: () => ['https://console.example/back'],
-    now: Date.now,
+    now: () => now,
     log: (_level, message, facts) => void logged.push(`${message} ${JSON.stringify(facts)}`),
     fetch: async (url) => {
-      if (url === `${issuer}/.well-known/openid-configuration`) return Response.json(metadata)
       if (url === `${issuer}/jwks`) return Response.json(jwks)
-      if (url === `${issuer}/device`) return Response.json(device)
-      return url === `${issuer}/token` ? answer() : new Response('', { status: 404 })
+      if (url === `${issuer}/.well-known/openid-configuration`) {
+        asked.discovery += 1
+        return down ? new Response('', { status: 503 }) : Response.json(metadata)
+      }
+      if (url === `${issuer}/device`) {
+        asked.device += 1
+        return Response.json(device)
+      }
+      if (url !== `${issuer}/token`) return new Response('', { status: 404 })
+      asked.token += 1
+      return answer()
     },
   })
 })
@@ -84,10 +100,10 @@ async function tokenWith(claims: Readonly<Record<string, unknown>>, keys = ours)
 
 /** A browser's login where the provider says this, with the nonce it was asked with unless it says another. */
 async function login(claims: Readonly<Record<string, unknown>>, keys = ours): Promise<unknown> {
-  const { url, state, login: sealed } = await logins.browser('corp', redirectUri)
+  const { url, state, login: sealed } = await logins.browser('corp', redirectUri, from)
   const nonce = new URL(url).searchParams.get('nonce')
   answer = () => tokenWith({ nonce, ...claims }, keys)
-  return logins.finish(sealed, `code=c&state=${state}`)
+  return logins.finish(sealed, `code=c&state=${state}`, from)
 }
 
 describe('an ID token', () => {
@@ -119,28 +135,28 @@ describe('an ID token', () => {
   })
 
   it('that is missing is none', async () => {
-    const { state, login: sealed } = await logins.browser(undefined, redirectUri)
+    const { state, login: sealed } = await logins.browser(undefined, redirectUri, from)
     answer = async () => Response.json({ access_token: 'a', token_type: 'bearer' })
-    await expect(logins.finish(sealed, `code=c&state=${state}`)).rejects.toThrow(/did not work|no ID token/)
+    await expect(logins.finish(sealed, `code=c&state=${state}`, from)).rejects.toThrow(/did not work|no ID token/)
   })
 })
 
 describe('a browser', () => {
   it('finishes only what was begun here, with the state it left with, and not later than in ten minutes', async () => {
-    const { state, login: sealed } = await logins.browser('corp', redirectUri)
+    const { state, login: sealed } = await logins.browser('corp', redirectUri, from)
     answer = () => tokenWith({})
     const altered = `${sealed.slice(0, -2)}${sealed.endsWith('AA') ? 'BB' : 'AA'}`
-    await expect(logins.finish(altered, `code=c&state=${state}`)).rejects.toThrow(/begun at another gateway/)
-    await expect(logins.finish('nothing', 'code=c')).rejects.toThrow(/log in again/)
-    await expect(logins.finish(sealed, 'code=c&state=other')).rejects.toThrow(/did not work/)
-    await expect(logins.finish(sealed, `error=access_denied&state=${state}`)).rejects.toThrow(/refused at corp/)
+    await expect(logins.finish(altered, `code=c&state=${state}`, from)).rejects.toThrow(/begun at another gateway/)
+    await expect(logins.finish('nothing', 'code=c', from)).rejects.toThrow(/log in again/)
+    await expect(logins.finish(sealed, 'code=c&state=other', from)).rejects.toThrow(/did not work/)
+    await expect(logins.finish(sealed, `error=access_denied&state=${state}`, from)).rejects.toThrow(/refused at corp/)
   })
 
   it('comes back to this machine alone, or to the console', async () => {
-    expect((await logins.browser('corp', 'https://console.example/back')).url).toContain('console.example')
-    await expect(logins.browser('corp', 'https://console.example/back/else')).rejects.toThrow(/127\.0\.0\.1/)
+    expect((await logins.browser('corp', 'https://console.example/back', from)).url).toContain('console.example')
+    await expect(logins.browser('corp', 'https://console.example/back/else', from)).rejects.toThrow(/127\.0\.0\.1/)
     for (const uri of ['https://127.0.0.1:1/x', 'http://localhost:1/x', 'http://127.0.0.1/x', 'http://10.0.0.1:1/x'])
-      await expect(logins.browser('corp', uri)).rejects.toThrow(/127\.0\.0\.1/)
+      await expect(logins.browser('corp', uri, from)).rejects.toThrow(/127\.0\.0\.1/)
   })
 })
 
@@ -152,7 +168,7 @@ describe('a code', () => {
 
   it('is given to so many at once from one address, until they leave', async () => {
     const gone = new AbortController()
-    const ask = (from: string): Promise<unknown> => logins.device('corp', { from, signal: gone.signal })
+    const ask = (address: string): Promise<unknown> => logins.device('corp', { from: address, signal: gone.signal })
     for (let count = 0; count < 16; count += 1) await ask('10.0.0.1')
     await expect(ask('10.0.0.1')).rejects.toThrow(/too many logins wait/)
     await ask('10.0.0.2')
@@ -164,5 +180,65 @@ describe('a code', () => {
     const { settle } = await logins.device('corp', { from: '10.0.0.1', signal: new AbortController().signal })
     answer = async () => Response.json({ error: 'access_denied' }, { status: 400 })
     await expect(settle()).rejects.toThrow('the login was refused at corp')
+  })
+})
+
+describe('a provider is not asked more often than it bears', () => {
+  /** Begins a login by code and leaves it, so many times; tells how often it was let. */
+  async function leave(times: number, address: (index: number) => string): Promise<number> {
+    let begunAll = 0
+    for (let index = 0; index < times; index += 1) {
+      const gone = new AbortController()
+      const begun = logins.device('corp', { from: address(index), signal: gone.signal })
+      begunAll += await begun.then(
+        () => 1,
+        () => 0,
+      )
+      gone.abort()
+    }
+    return begunAll
+  }
+
+  it('by one address that leaves each login, whatever its port; it may again in time', async () => {
+    expect(await leave(200, (index) => `10.0.0.1:${1000 + index}`)).toBe(60)
+    expect(asked.device).toBe(60)
+    await expect(logins.device('corp', { from, signal: new AbortController().signal })).rejects.toMatchObject({
+      code: 'too-many-requests',
+      message: 'too many logins from this address; wait 2 seconds',
+    })
+    await expect(logins.browser('corp', redirectUri, from)).rejects.toThrow(/from this address/)
+    expect(await leave(1, () => '10.0.0.2:1000')).toBe(1)
+    now += 2000
+    expect(await leave(2, () => from)).toBe(1)
+  })
+
+  it('by many addresses; and codes in floods leave browsers their way', async () => {
+    expect(await leave(1000, (index) => `10.1.${index >> 8}.${index & 255}:1000`)).toBe(600)
+    expect(asked.device).toBe(600)
+    await expect(logins.device('corp', { from, signal: new AbortController().signal })).rejects.toThrow(/at this gateway/)
+    await expect(logins.browser('corp', redirectUri, from)).resolves.toBeDefined()
+  })
+
+  it('by one browser’s login that is finished again and again', async () => {
+    const { state, login: sealed } = await logins.browser('corp', redirectUri, from)
+    answer = async () => Response.json({ error: 'invalid_grant' }, { status: 400 })
+    for (let count = 0; count < 100; count += 1) await logins.finish(sealed, `code=c&state=${state}`, from).catch(() => {})
+    expect(asked.token).toBe(59)
+  })
+
+  it('where it is down: one question in five seconds', async () => {
+    down = true
+    for (let count = 0; count < 5; count += 1)
+      await expect(logins.browser('corp', redirectUri, from)).rejects.toThrow(/did not work/)
+    expect(asked.discovery).toBe(1)
+    down = false
+    now += 5000
+    await expect(logins.browser('corp', redirectUri, from)).resolves.toBeDefined()
+    expect(asked.discovery).toBe(2)
+  })
+
+  it('for nobody who waits', async () => {
+    await expect(logins.device('corp', { from, signal: AbortSignal.abort() })).rejects.toThrow(/nobody waits/)
+    expect(asked.device).toBe(0)
   })
 })

@@ -1,7 +1,7 @@
 // People log in at an identity provider, and get a short-lived access token of ours for it. The gateway speaks with the provider, so that a
 // client's secret never leaves it; the caller's end only shows an address and a code (RFC 8628) or sends a browser there (RFC 8252).
 
-import { Denied, Misconfigured } from '@sallyport/core'
+import { Denied, Misconfigured, RateLimit } from '@sallyport/core'
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
 import type { Identity, Secret } from '@sallyport/core'
 import { identityFrom } from './claims.js'
@@ -41,11 +41,11 @@ interface BrowserLogin {
 
 export interface Logins {
   readonly providers: readonly { readonly name: string; readonly flows: readonly LoginFlow[] }[]
-  /** `from`: the client's address, with a port or without. Aborting `signal` gives up. Throws Denied. */
+  /** `from`: the client's `address:port`, for each of these; too many from one are refused. Aborting `signal` gives up. Throws Denied. */
   device(provider: string | undefined, options: { readonly from: string; readonly signal: AbortSignal }): Promise<DeviceLogin>
-  browser(provider: string | undefined, redirectUri: string): Promise<BrowserLogin>
+  browser(provider: string | undefined, redirectUri: string, from: string): Promise<BrowserLogin>
   /** `returned`: the query the browser came back with. */
-  finish(login: string, returned: string): Promise<LoggedIn>
+  finish(login: string, returned: string, from: string): Promise<LoggedIn>
 }
 
 export interface LoginParts {
@@ -66,6 +66,10 @@ export interface LoginParts {
 const longestWaitMs = 10 * 60_000
 /** Each asks the provider every few seconds: as many as an office needs at nine in the morning, from one address and from all. */
 const mostWaiting = { perClient: 16, all: 256 }
+/** Every one asks the provider something, for people who are nobody yet. A person mistypes, an office shares one address. */
+const perClient = { burst: 60, perSecond: 0.5 }
+/** From all addresses: what no provider minds. Each step has its own, so that a flood of codes leaves browsers their way. */
+const fromAll = { burst: 600, perSecond: 5 }
 /** What a person takes at the provider's pages, password resets included. */
 const browserTime = '10m'
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]):\d{1,5}\/[\w/-]{0,64}$/
@@ -76,6 +80,7 @@ export function createLogins(parts: LoginParts): Logins {
     open: openLoginProvider(provider, parts.fetch ?? ((url, options) => fetch(url, options)), parts.now),
   }))
   const waiting = new Waiting()
+  const pace = new Pace(parts.now)
 
   const pick = (name: string | undefined, flow: LoginFlow): (typeof opened)[number] => {
     const [first] = opened
@@ -93,10 +98,12 @@ export function createLogins(parts: LoginParts): Logins {
     providers: parts.providers.map(({ name, flows }) => ({ name, flows })),
     device: async (name, { from, signal }) => {
       const { provider, open } = pick(name, 'device')
+      if (signal.aborted) throw new Denied('login-over', 'nobody waits for this login any more')
       const leave = waiting.enter(clientOf(from))
       // Whoever goes before they even waited leaves as well.
       signal.addEventListener('abort', leave, { once: true })
       try {
+        pace.take('device', from)
         const device = await telling(provider, parts, () => open.device())
         const lifetimeMs = Math.min(device.lifetimeMs, longestWaitMs)
         const until = AbortSignal.any([signal, AbortSignal.timeout(lifetimeMs)])
@@ -118,11 +125,12 @@ export function createLogins(parts: LoginParts): Logins {
         throw error
       }
     },
-    browser: async (name, redirectUri) => {
+    browser: async (name, redirectUri, from) => {
       // RFC 8252, section 7.3: any port of the caller's machine, or the console, and no other place.
       if (!loopback.test(redirectUri) && !parts.redirects().includes(redirectUri))
         throw new Denied('bad-redirect', 'a browser comes back to http://127.0.0.1:PORT/... only')
       const { provider, open } = pick(name, 'browser')
+      pace.take('browser', from)
       const { url, state, verifier, nonce } = await telling(provider, parts, () => open.browser(redirectUri))
       const login = await new EncryptJWT({ provider: provider.name, redirectUri, state, verifier, nonce })
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
@@ -131,10 +139,11 @@ export function createLogins(parts: LoginParts): Logins {
         .encrypt(parts.sealingKey)
       return { url, state, login }
     },
-    finish: async (login, returned) => {
+    finish: async (login, returned, from) => {
       const sealed = await unsealed(login, parts)
       const found = opened.find(({ provider }) => provider.name === sealed.provider)
       if (found === undefined) throw new Denied('login-over', 'this login was begun at a provider that is no longer configured')
+      pace.take('finish', from)
       return telling(found.provider, parts, async () => keep(await found.open.finish(sealed, returned), found.provider, parts))
     },
   }
@@ -142,6 +151,25 @@ export function createLogins(parts: LoginParts): Logins {
 
 const noProvider =
   'this gateway has no identity provider to log in at; ask its operator for an access token and set SALLYPORT_TOKEN'
+
+/** How often logins are begun and finished, from wherever they come. */
+class Pace {
+  readonly #perClient = new RateLimit(perClient)
+  readonly #fromAll = new RateLimit(fromAll)
+  readonly #now: () => number
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  take(step: 'device' | 'browser' | 'finish', from: string): void {
+    const own = this.#perClient.take(clientOf(from), this.#now())
+    if (own > 0) throw new Denied('too-many-requests', `too many logins from this address; wait ${own} seconds`)
+    // What was refused to one address takes nothing from the others.
+    const all = this.#fromAll.take(step, this.#now())
+    if (all > 0) throw new Denied('too-many-requests', `too many logins at this gateway; wait ${all} seconds`)
+  }
+}
 
 /** Those who wait for a person, counted. */
 class Waiting {

@@ -1,6 +1,6 @@
 // So many calls per caller in a while: a bucket that fills again with time. Bounded in callers too.
 
-import { Remembered } from '@sallyport/core'
+import { Remembered } from './remembered.js'
 
 interface Bucket {
   left: number
