@@ -65,7 +65,7 @@ describe("Anthropic's Messages", () => {
       ...rest.map((text) => ({ type: 'content_block_delta', index, delta: { type: 'text_delta', text } })),
       { type: 'content_block_stop', index },
     ]
-    const out = masked([...block(0, said[0] as string, said.slice(1)), ...block(1, 'Only ada@example.test', [])])
+    const out = masked([...block(0, 'Her mail', said.slice(1)), ...block(1, 'Only ada@example.test', [])])
     const of = (at: number): string =>
       joined(
         out.filter(({ index }) => index === at),
