@@ -71,14 +71,8 @@ describe('a text in pieces is masked as if it came whole', () => {
     const said = told(pieces)
     expect(said).toBe(masker.text(text))
     expect(said.startsWith('[redacted]')).toBe(true)
-    expect(
-      told(
-        value
-          .slice(0, 40)
-          .split('')
-          .concat(value.slice(40), '.'.repeat(12_450), ...'.'.repeat(150)),
-      ),
-    ).toBe(said)
+    const few = [value.slice(0, 3), value.slice(3, 40), value.slice(40), '.'.repeat(12_450), '.'.repeat(150)]
+    expect(told(few)).toBe(said)
   })
 
   it('values that overlap without end are not kept without end', () => {
