@@ -102,6 +102,7 @@ describe('effects', () => {
     ['begin', []],
     ['show tables', []],
     ['show processlist', ['unknown show']],
+    ['create procedure p() again: loop leave again; end loop', ['schema create shop.p', 'unknown create shop.p']],
     ['', []],
   ])('%s', (text, expected) => expect(short(text)).toEqual(expected))
 
@@ -111,6 +112,7 @@ describe('effects', () => {
       'select from users',
       'selec 1',
       'select 1 1 1',
+      'select id:name from users',
       'select (1',
       'xa begin',
       'select * from users procedure analyse()',
