@@ -312,6 +312,8 @@ export interface ApiParts {
     readonly target: string
     readonly statement: string
   }) => Promise<Explained>
+  /** What there is at a target: its tables, columns, views and functions. */
+  readonly schema: (target: string) => Promise<object>
   readonly verify: (session: string | undefined) => Promise<Verified>
   readonly log: (level: 'info' | 'warn' | 'error', message: string, facts?: Readonly<Record<string, unknown>>) => void
 }

@@ -167,6 +167,7 @@ export function apiFixture(): { readonly parts: ApiParts; readonly did: unknown[
       },
     },
     explain: async () => ({ verdict: { kind: 'allow', rule: null }, effects: [], catalogue: true, rules: [], granted: true }),
+    schema: async (target) => ({ target }),
     verify: async () => ({ whole: true, sessions: 0, faults: [], unpinned: [] }),
     log: (level, message, facts) => void did.push([level, message, facts]),
   }

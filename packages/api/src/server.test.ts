@@ -113,6 +113,7 @@ describe('who may call', () => {
     ['GET', '/targets', undefined, everyone],
     ['GET', '/status', undefined, ['olga', 'otto', 'admin']],
     ['GET', '/definitions', undefined, ['olga', 'otto', 'admin']],
+    ['GET', '/targets/shop/schema', undefined, ['olga', 'otto', 'admin']],
     ['PUT', '/definitions', { definitions: {} }, ['admin']],
     ['GET', '/tokens', undefined, ['admin']],
     ['DELETE', '/tokens/t1', undefined, ['admin']],

@@ -1,11 +1,11 @@
 // Every command, its arguments and flags. What a command does is loaded when it is called, so that none waits for another's rooms.
 
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { isKnownError } from '@sallyport/core'
-import { spanMs, timeBefore } from './duration.js'
-import type { VerifyOptions } from './commands/verify.js'
-import type { ExportOptions } from './commands/export.js'
-import type { BacktestOptions } from './commands/policy-backtest.js'
+import { command, span } from './command-parts.js'
+import type { Done } from './command-parts.js'
+import { addPolicyCommands } from './policy-commands.js'
+import { addExport, addRecordCommands } from './record-commands.js'
 import type { Terminal } from './output/terminal.js'
 import { VERSION } from './version.js'
 
@@ -32,8 +32,6 @@ function messageOf(error: unknown, terminal: Terminal): string {
   return code !== undefined && /^E[A-Z]+$/.test(code) ? text : `unexpected: ${text} (SALLYPORT_DEBUG=1 shows where)`
 }
 
-type Done = (code: number) => void
-
 function buildProgram(terminal: Terminal, done: Done): Command {
   const program = new Command('sallyport')
     .description('The open gateway between agents, people and production: identified, understood, judged, masked, recorded.')
@@ -51,12 +49,6 @@ function buildProgram(terminal: Terminal, done: Done): Command {
   addExport(program, terminal)
   addPolicyCommands(program, terminal, done)
   return program
-}
-
-function command(parent: Command, name: string, description: string): Command {
-  // `sallyport sessions` is `sallyport sessions list`.
-  const isDefault = name === 'list' && parent.name() !== 'token'
-  return parent.command(name, { isDefault }).description(description).option('--json', 'print JSON')
 }
 
 const configOption = (): Option => new Option('-c, --config <file>', 'the configuration file').default('sallyport.yaml')
@@ -124,8 +116,12 @@ function addAccessCommands(program: Command, terminal: Terminal, done: Done): vo
   command(program, 'whoami', 'who the gateway takes me for').action(async (options: { json?: true }) =>
     (await import('./commands/access.js')).whoamiCommand(options, terminal),
   )
-  command(program, 'targets', 'what I may reach, with a connection string each').action(async (options: { json?: true }) =>
+  const targets = program.command('targets').description('what I may reach, and what there is')
+  command(targets, 'list', 'each with a connection string').action(async (options: { json?: true }) =>
     (await import('./commands/access.js')).targetsCommand(options, terminal),
+  )
+  command(targets, 'schema <target>', 'its tables, columns, views and functions, as JSON for `policy test --schema`').action(
+    async (target: string) => (await import('./commands/access.js')).schemaCommand(target, terminal),
   )
   const token = program.command('token').description('access tokens')
   command(token, 'create <identity>', 'print a new token, once')
@@ -178,129 +174,4 @@ function addReviewCommands(program: Command, terminal: Terminal): void {
   command(reviews, 'watch', 'print each as it comes and as it is settled').action(async (options: { json?: true }) =>
     (await import('./commands/reviews.js')).watchCommand(options, terminal),
   )
-}
-
-function addRecordCommands(program: Command, terminal: Terminal, done: Done): void {
-  const narrowed = (parent: Command, name: string, description: string): Command =>
-    command(parent, name, description)
-      .option('--identity <name>', 'of this identity')
-      .option('--target <name>', 'on this target')
-      .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
-      .option('--limit <count>', 'so many at most', count(1, 1000), 100)
-  const sessions = program.command('sessions').description('who was where, and what they did')
-  narrowed(sessions, 'list', 'sessions, newest first')
-    .option('--live', 'only those that are open now')
-    .action(async (options: Narrowed) => (await import('./commands/sessions.js')).listCommand(options, terminal))
-  command(sessions, 'show <id>', 'one session and its statements').action(async (id: string, options: { json?: true }) =>
-    (await import('./commands/sessions.js')).showCommand(id, options, terminal),
-  )
-  command(sessions, 'end <id>', 'cut a live session at once')
-    .option('--reason <text>', 'what its client is told', 'ended by an operator')
-    .action(async (id: string, options: { reason: string; json?: true }) =>
-      (await import('./commands/sessions.js')).endCommand(id, options, terminal),
-    )
-  narrowed(program, 'search <text>', 'statements across sessions').action(async (text: string, options: Narrowed) =>
-    (await import('./commands/sessions.js')).searchCommand(text, options, terminal),
-  )
-  command(program, 'replay <session>', 'what was asked, ruled and answered, in its time')
-    .option('--speed <factor>', 'so many times as fast; absent: as it was on a terminal, else at once', factor)
-    .option('--instant', 'without waiting')
-    .addOption(new Option('--format <format>').choices(['text', 'json', 'asciicast', 'har']).default('text'))
-    .action(
-      async (
-        session: string,
-        options: { speed?: number; instant?: true; format: 'text' | 'json' | 'asciicast' | 'har'; json?: true },
-      ) => (await import('./commands/replay.js')).replayCommand(session, options, terminal),
-    )
-  command(program, 'verify [session]', 'prove the record whole and unaltered: exit 0 whole, 1 altered')
-    .option('--all', 'every session (as without SESSION)')
-    .option('--file <file>', 'a file of `export --format evidence`, without any gateway')
-    .option('--key <file...>', 'with --file: count only signatures by this node (its keys/node.pub)')
-    .action(async (session: string | undefined, options: VerifyOptions) =>
-      done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
-    )
-}
-
-function addExport(program: Command, terminal: Terminal): void {
-  program
-    .command('export')
-    .description('what was recorded, as lines on stdout, oldest first')
-    .addOption(new Option('--format <format>', 'of the lines').choices(['jsonl', 'ocsf', 'evidence']).default('jsonl'))
-    .option('--session <id...>', 'with --format evidence: these sessions; absent: all that have ended')
-    .option('--json', 'print JSON: the lines always are')
-    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since)
-    .option('--until <when>', 'until so long ago or a date', since)
-    .option('--identity <name>', 'of this identity')
-    .option('--target <name>', 'on this target')
-    .addOption(new Option('--after <cursor>', 'go on after a cursor that an earlier export gave').conflicts('cursor'))
-    .option('--cursor <file>', 'go on after the cursor in this file, where it is there, and keep the new one in it')
-    .action(async (options: ExportOptions) => (await import('./commands/export.js')).exportRecordCommand(options, terminal))
-}
-
-export interface Narrowed {
-  readonly identity?: string
-  readonly target?: string
-  readonly since?: Date
-  readonly live?: true
-  readonly limit: number
-  readonly json?: true
-}
-
-function addPolicyCommands(program: Command, terminal: Terminal, done: Done): void {
-  const policy = program.command('policy').description('why rules rule as they do')
-  command(policy, 'explain', 'which rules match a statement, and why')
-    .requiredOption('--identity <name>', 'who would ask')
-    .requiredOption('--target <name>', 'where')
-    .requiredOption('--statement <text>', 'what')
-    .action(async (options: { identity: string; target: string; statement: string; json?: true }) =>
-      (await import('./commands/policy-explain.js')).explainCommand(options, terminal),
-    )
-  command(policy, 'test <file>', 'statements with the ruling each must get; exit 1 where one gets another')
-    .option('-c, --config <file>', 'judge by this file alone, without a gateway')
-    .option('--schema <file>', 'with --config: the catalogue to read names by, as JSON')
-    .action(async (file: string, options: { config?: string; schema?: string; json?: true }) =>
-      done(await (await import('./commands/policy-test.js')).testCommand(file, options, terminal)),
-    )
-  addBacktest(policy, terminal, done)
-}
-
-function addBacktest(policy: Command, terminal: Terminal, done: Done): void {
-  command(policy, 'backtest <file>', 'what the rules of a file would have done to what was recorded')
-    .option('--since <when>', 'since so long ago (8h, 30d) or a date', since, since('30d'))
-    .option('--until <when>', 'until so long ago or a date; absent: now', since)
-    .option('--identity <name>', 'only statements of this identity')
-    .option('--target <name>', 'only statements on this target')
-    .option('--limit <count>', 'list so many of those that would be ruled otherwise', count(1, 10_000), 100)
-    .action(async (file: string, options: BacktestOptions) =>
-      done(await (await import('./commands/policy-backtest.js')).backtestCommand(file, options, terminal)),
-    )
-}
-
-function span(leastName: string, least: number, mostName: string, most: number) {
-  return (text: string): number => {
-    const value = spanMs(text)
-    if (value === undefined) throw new InvalidArgumentError('Write a span of time: 90s, 15m, 8h, 30d.')
-    if (value < least || value > most) throw new InvalidArgumentError(`At least ${leastName}, at most ${mostName}.`)
-    return value
-  }
-}
-
-function since(text: string): Date {
-  const time = timeBefore(text, Date.now())
-  if (time === undefined) throw new InvalidArgumentError('Write how long ago (8h, 30d) or a date (2026-01-31).')
-  return time
-}
-
-function count(least: number, most: number) {
-  return (text: string): number => {
-    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-    if (!(value >= least && value <= most)) throw new InvalidArgumentError(`Write a number from ${least} to ${most}.`)
-    return value
-  }
-}
-
-function factor(text: string): number {
-  const value = /^\d{1,6}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN
-  if (!(value > 0)) throw new InvalidArgumentError('Write a number above 0: 4, or 0.5.')
-  return value
 }

@@ -134,8 +134,13 @@ export interface Protocol {
   transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line>
   /** What a terminal showed, as asciicast version 2: a header, then events. Absent: this protocol has no terminals. */
   cast?(frames: AsyncIterable<Frame>): AsyncIterable<object>
-  /** For asking what the rules would say of a text that nobody has sent. Never rejects for a target that does not answer. */
-  understand(text: string, reach: Reach): Promise<Understood>
+  /**
+   * For asking what the rules would say of a text that nobody has sent. Never rejects for a target that does not answer. With `schema` the names
+   * are those that `schema` gave, and the target is not asked; throws Misconfigured for a text that it did not give.
+   */
+  understand(text: string, reach: Reach, schema?: string): Promise<Understood>
+  /** What there is at a target (tables, columns, views, functions), as text for `understand`. Absent: this protocol's targets have no names of their own. */
+  schema?(reach: Reach): Promise<string>
 }
 
 /** Where a session's frames go. */

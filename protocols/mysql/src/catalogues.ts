@@ -1,6 +1,7 @@
 // The targets' catalogues: tables, columns and views, as queries on a side connection tell. Kept per target; read again when a statement changed the
 // schema, when a name is unknown, and after a while in any case.
 
+import { Misconfigured } from '@sallyport/core'
 import type { Reach } from '@sallyport/core'
 import { MysqlCatalog, mysqlCatalogQueries } from '@sallyport/sql'
 import { capability } from './packets.js'
@@ -27,6 +28,7 @@ export type Freshness = 'any' | 'fresh' | 'unknown-name'
 
 export class Catalogues {
   readonly #places = new Map<string, Place>()
+  readonly #given = new Map<string, MysqlCatalog>()
 
   /** At once where what is known is fresh enough. Throws Unreachable where the catalogue cannot be read: then nothing can be understood. */
   of(reach: Reach, freshness: Freshness): Catalogue | Promise<Catalogue> {
@@ -36,6 +38,16 @@ export class Catalogues {
     const ageMs = Date.now() - current.readAtMs
     const enough = freshness === 'unknown-name' ? ageMs < unknownNameMs && !place.stale : !place.stale && ageMs < staleMs
     return freshness === 'any' || enough ? current : read(reach, place)
+  }
+
+  /** What a target said earlier: `readCatalogue`'s answer as JSON. Throws Misconfigured for any other text. */
+  given(text: string): MysqlCatalog {
+    const known = this.#given.get(text)
+    if (known !== undefined) return known
+    const { columns, views, functions } = rowsIn(text)
+    const made = new MysqlCatalog(columns, views, functions)
+    this.#given.set(text, made)
+    return made
   }
 
   /** A statement changed the schema. */
@@ -60,23 +72,52 @@ async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
   // What is marked stale from here on is read again.
   place.stale = false
   try {
-    const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
-    const { line } = await logIn(reach, capability.deprecateEof, new Map(), signal)
-    line.stream.on('error', () => {})
-    try {
-      const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')
-      const views = await line.query(mysqlCatalogQueries.views, true, 'reading the catalogue')
-      const functions = await line.query(mysqlCatalogQueries.functions, true, 'reading the catalogue')
-      // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
-      const known = place.current?.content
-      const content = known?.isOf({ columns, views, functions }) === true ? known : new MysqlCatalog(columns, views, functions)
-      place.current = { content, readAtMs: Date.now() }
-    } finally {
-      line.quit()
-    }
+    const rows = await readCatalogue(reach)
+    // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
+    const known = place.current?.content
+    const content = known?.isOf(rows) === true ? known : new MysqlCatalog(rows.columns, rows.views, rows.functions)
+    place.current = { content, readAtMs: Date.now() }
     return place.current
   } catch (error) {
     place.stale = true
     throw error
   }
+}
+
+type Rows = readonly (readonly (string | null)[])[]
+
+interface CatalogueRows {
+  readonly columns: Rows
+  readonly views: Rows
+  readonly functions: Rows
+}
+
+/** Throws Unreachable. */
+export async function readCatalogue(reach: Reach): Promise<CatalogueRows> {
+  const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
+  const { line } = await logIn(reach, capability.deprecateEof, new Map(), signal)
+  line.stream.on('error', () => {})
+  try {
+    const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')
+    const views = await line.query(mysqlCatalogQueries.views, true, 'reading the catalogue')
+    const functions = await line.query(mysqlCatalogQueries.functions, true, 'reading the catalogue')
+    return { columns, views, functions }
+  } finally {
+    line.quit()
+  }
+}
+
+function rowsIn(text: string): CatalogueRows {
+  const value: unknown = JSON.parse(text)
+  const { columns, views, functions } = { ...(typeof value === 'object' ? value : {}) } as Partial<Record<string, unknown>>
+  if (isRows(columns) && isRows(views) && isRows(functions)) return { columns, views, functions }
+  throw new Misconfigured(
+    'bad-catalogue',
+    'this is no catalogue of a MySQL server; print one with `sallyport targets schema TARGET`',
+  )
+}
+
+function isRows(value: unknown): value is Rows {
+  const isCell = (cell: unknown): boolean => cell === null || typeof cell === 'string'
+  return Array.isArray(value) && value.every((row) => Array.isArray(row) && row.every(isCell))
 }

@@ -6,7 +6,7 @@ import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Un
 import { MysqlCatalog } from '@sallyport/sql'
 import type { MysqlContext, MysqlReader } from '@sallyport/sql'
 import { relay } from '@sallyport/wire'
-import { Catalogues } from './catalogues.js'
+import { Catalogues, readCatalogue } from './catalogues.js'
 import { Judging } from './judging.js'
 import { greet, rsaKeyMaker } from './login.js'
 import type { Admitted, RsaKey } from './login.js'
@@ -43,11 +43,17 @@ export function mysql(options: MysqlOptions): Protocol {
     recognises: () => 'no',
     serve: (client, gate) => serve(client, gate, shared),
     transcribe,
-    understand: (text, reach) => understand(text, reach, shared),
+    understand: (text, reach, schema) => understand(text, reach, schema, shared),
+    schema: async (reach) => JSON.stringify(await readCatalogue(reach)),
   }
 }
 
-async function understand(text: string, reach: Reach, { sql: reader, catalogues }: Shared): Promise<Understood> {
+async function understand(
+  text: string,
+  reach: Reach,
+  schema: string | undefined,
+  { sql: reader, catalogues }: Shared,
+): Promise<Understood> {
   const { target } = reach
   const contextOf = (catalog: MysqlCatalog): MysqlContext => ({
     catalog,
@@ -56,9 +62,10 @@ async function understand(text: string, reach: Reach, { sql: reader, catalogues 
     trustedFunctions: target.trust.functions,
   })
   const unread = contextOf(new MysqlCatalog([], [], []))
-  const read = async (): Promise<MysqlContext> => contextOf((await catalogues.of(reach, 'fresh')).content)
+  const read = async (): Promise<MysqlContext> =>
+    contextOf(schema === undefined ? (await catalogues.of(reach, 'fresh')).content : catalogues.given(schema))
   const context = await read().catch((error: unknown) => {
-    if (isKnownError(error)) return unread
+    if (isKnownError(error) && schema === undefined) return unread
     throw error
   })
   const bytes = Buffer.from(text, 'utf8').toString('latin1')

@@ -37,6 +37,7 @@ export class Catalogues {
   readonly #sql: SqlReader
   readonly #places = new Map<string, Place>()
   readonly #placeOf = new WeakMap<Target, Place>()
+  readonly #given = new Map<string, Catalogue>()
 
   constructor(sql: SqlReader) {
     this.#sql = sql
@@ -51,6 +52,16 @@ export class Catalogues {
     const enough = freshness === 'unknown-name' ? ageMs < unknownNameMs : !place.stale && ageMs < staleMs
     if (freshness === 'any' || enough) return current
     return this.#read(reach, place)
+  }
+
+  /** What a target said earlier, as `readCatalogue` answered it. */
+  given(text: string): Catalogue {
+    const known = this.#given.get(text)
+    if (known !== undefined) return known
+    const made = { id: randomUUID(), content: parsePostgresCatalog(text), readAtMs: Date.now() }
+    this.#sql.registerCatalog(made.id, made.content)
+    this.#given.set(text, made)
+    return made
   }
 
   /** A statement changed the schema. */
@@ -91,7 +102,8 @@ export class Catalogues {
   }
 }
 
-async function readCatalogue(reach: Reach): Promise<string> {
+/** Throws Unreachable. */
+export async function readCatalogue(reach: Reach): Promise<string> {
   const upstream = await reach.dial()
   const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
   const { stream, early } = await logIn(

@@ -8,7 +8,7 @@ import type { SqlContext, SqlReader } from '@sallyport/sql'
 import { readClientHello, relay } from '@sallyport/wire'
 import type { RelayRun } from '@sallyport/wire'
 import { CancelKeys, sendCancel } from './cancel.js'
-import { Catalogues } from './catalogues.js'
+import { Catalogues, readCatalogue } from './catalogues.js'
 import { Judging } from './judging.js'
 import { greet } from './login.js'
 import type { Admitted } from './login.js'
@@ -39,19 +39,25 @@ export function postgres(options: PostgresOptions): Protocol {
     recognises,
     serve: (client, gate) => serve(client, gate, { ...options, keys, catalogues }),
     transcribe,
-    understand: (text, reach) => understand(text, reach, options.sql, catalogues),
+    understand: (text, reach, schema) => understand(text, reach, schema, { sql: options.sql, catalogues }),
+    schema: readCatalogue,
   }
 }
 
-async function understand(text: string, reach: Reach, sql: SqlReader, catalogues: Catalogues): Promise<Understood> {
+async function understand(
+  text: string,
+  reach: Reach,
+  schema: string | undefined,
+  { sql, catalogues }: { readonly sql: SqlReader; readonly catalogues: Catalogues },
+): Promise<Understood> {
   const trustedFunctions = reach.target.trust.functions
   const unread: SqlContext = { catalog: '', schemas: ['public'], trustedFunctions }
   const read = async (): Promise<SqlContext> => {
-    const { id, content } = await catalogues.of(reach, 'fresh')
+    const { id, content } = schema === undefined ? await catalogues.of(reach, 'fresh') : catalogues.given(schema)
     return { catalog: id, schemas: content.schemas, trustedFunctions }
   }
   const context = await read().catch((error: unknown) => {
-    if (isKnownError(error)) return unread
+    if (isKnownError(error) && schema === undefined) return unread
     throw error
   })
   const { text: covered, effects, refusal } = await sql.understand(text, context)

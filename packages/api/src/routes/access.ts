@@ -90,6 +90,13 @@ export const accessRoutes: readonly Route[] = [
   }),
   route({
     method: 'GET',
+    path: '/targets/:id/schema',
+    may: 'operator',
+    input: z.object({ params: id }),
+    answer: ({ params }, parts) => parts.schema(params.id),
+  }),
+  route({
+    method: 'GET',
     path: '/tokens',
     may: 'admin',
     input: nothing,

@@ -30,6 +30,11 @@ export async function whoamiCommand(options: { readonly json?: true }, terminal:
   terminal.out(printable(`${me.name} (${details.join('; ')})`))
 }
 
+/** Indented or not is no matter to who reads it; a line a table would be, to who compares two. */
+export async function schemaCommand(target: string, terminal: Terminal): Promise<void> {
+  printJson(terminal, await openClient(terminal.env).call('GET', `/targets/${encodeURIComponent(target)}/schema`))
+}
+
 export async function targetsCommand(options: { readonly json?: true }, terminal: Terminal): Promise<void> {
   const targets = await openClient(terminal.env).call<readonly ReachableTarget[]>('GET', '/targets')
   if (options.json === true) return printJson(terminal, targets)

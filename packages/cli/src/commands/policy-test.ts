@@ -1,19 +1,19 @@
 // A file of statements with the ruling each must get. Asked of the running gateway, which reads names by its targets' own catalogues;
-// or with `--config`, of a configuration alone, reading names by a catalogue given as JSON or by none.
+// or with `--config`, of a configuration alone, reading names by what `targets schema` printed earlier, or by nothing.
 
-import { readFileSync } from 'node:fs'
 import type { Explained } from '@sallyport/api'
-import { Misconfigured } from '@sallyport/core'
-import type { Verdict } from '@sallyport/core'
+import { Misconfigured, Unreachable } from '@sallyport/core'
+import type { Target, Verdict } from '@sallyport/core'
 import { z } from 'zod'
 import { openClient } from '../client/gateway-client.js'
 import { faultLine } from '../configuration/fault.js'
 import { readYaml } from '../configuration/located.js'
 import { loadConfiguration } from '../configuration/load.js'
-import { readText, reasonOf } from '../configuration/text.js'
+import { readText } from '../configuration/text.js'
 import { schemaFaults } from '../configuration/wording.js'
 import { oneLine } from '../output/printable.js'
 import { printTable } from '../output/table.js'
+import { readSchemaFile } from '../start/schema-file.js'
 import { printJson } from '../output/terminal.js'
 import type { Terminal } from '../output/terminal.js'
 import { inWords } from './policy-explain.js'
@@ -33,7 +33,7 @@ type Explain = (question: { readonly identity: string; readonly target: string; 
 
 interface TestOptions {
   readonly config?: string
-  readonly schema?: string
+  readonly schema?: readonly string[]
   readonly json?: true
 }
 
@@ -45,10 +45,12 @@ interface Mismatch {
 
 /** Answers 0 where every statement gets its ruling and 1 where one does not. */
 export async function testCommand(file: string, options: TestOptions, terminal: Terminal): Promise<number> {
+  if (options.schema !== undefined && options.config === undefined)
+    throw new Misconfigured('misused', '--schema goes with --config; a running gateway asks its targets themselves')
   const cases = readCases(file, terminal)
   if (cases === undefined) return 1
   const { explain, stop } =
-    options.config === undefined ? askGateway(terminal) : await askConfiguration(options.config, options.schema, terminal)
+    options.config === undefined ? askGateway(terminal) : await askConfiguration(options.config, options.schema ?? [], terminal)
   try {
     const mismatches: Mismatch[] = []
     for (const { test, line } of cases) {
@@ -106,47 +108,53 @@ function askGateway(terminal: Terminal): { readonly explain: Explain; readonly s
 
 async function askConfiguration(
   config: string,
-  schema: string | undefined,
+  schemas: readonly string[],
   terminal: Terminal,
 ): Promise<{ readonly explain: Explain; readonly stop: () => Promise<void> }> {
   const loaded = loadConfiguration(config, terminal.env)
   if (loaded.kind === 'faulty') {
     throw new Misconfigured('configuration-faulty', loaded.faults.map((fault) => faultLine(config, fault)).join('\n'))
   }
-  const { openSqlReader, parsePostgresCatalog } = await import('@sallyport/sql')
+  const { openMysqlReader, openSqlReader } = await import('@sallyport/sql')
   const { explanationOf } = await import('../start/explain.js')
   const { inForce } = await import('../start/in-force.js')
+  const { readersOf } = await import('../start/protocols.js')
   const providers = loaded.value.identityProviders.length > 0
   const current = inForce(0, loaded.value.definitions, { providers, credentialFor: async () => ({ kind: 'none' }) })
+  const known = schemasBy(schemas, current.targets)
   const sql = openSqlReader({ workers: 1 })
-  const catalogue = schema === undefined ? undefined : parsePostgresCatalog(readSchema(schema))
-  if (catalogue !== undefined) sql.registerCatalog(schema ?? '', catalogue)
+  const mysqlReader = openMysqlReader()
+  const protocols = readersOf(sql, mysqlReader, current.targets)
   const explain: Explain = async ({ identity: who, target: where, statement }) => {
     const identity = current.identities.find(({ name }) => name === who)
     const target = current.targets.find(({ name }) => name === where)
+    const protocol = protocols.find(({ name }) => name === target?.protocol)
     if (identity === undefined) throw new Misconfigured('unknown-identity', `there is no identity ${who} in ${config}`)
-    if (target === undefined) throw new Misconfigured('unknown-target', `there is no target ${where} in ${config}`)
-    const schemas = catalogue?.schemas ?? ['public']
-    const context = { catalog: schema ?? '', schemas, trustedFunctions: target.trust.functions }
-    const understood = await sql.understand(statement, context)
-    return explanationOf(current, { id: who, name: who, kind: identity.kind, groups: identity.groups }, target, {
-      ...understood,
-      namesKnown: catalogue !== undefined,
-      trace: async (masks) => {
-        const found = await sql.mask(statement, context, masks, '')
-        return found.kind === 'untraceable' ? found : { kind: 'traced' }
-      },
-    })
+    if (target === undefined || protocol === undefined)
+      throw new Misconfigured('unknown-target', `there is no target ${where} in ${config}`)
+    const understood = await protocol.understand(statement, { target, signal: NO_SIGNAL, dial: nowhere }, known.get(where))
+    return explanationOf(current, { id: who, name: who, kind: identity.kind, groups: identity.groups }, target, understood)
   }
-  return { explain, stop: () => sql.stop() }
+  return { explain, stop: async () => void (await Promise.all([sql.stop(), mysqlReader.stop()])) }
 }
 
-function readSchema(file: string): string {
-  try {
-    return readFileSync(file, 'utf8')
-  } catch (error) {
-    throw new Misconfigured('schema-unreadable', `${file}: ${reasonOf(error)}`, { cause: error })
-  }
+const NO_SIGNAL = new AbortController().signal
+const nowhere = (): Promise<never> =>
+  Promise.reject(new Unreachable('not-asked', 'targets are not asked where a configuration is tried alone'))
+
+/** Each file says of which target it is. */
+function schemasBy(files: readonly string[], targets: readonly Target[]): ReadonlyMap<string, string> {
+  return new Map(
+    files.map((file) => {
+      const { target: name, protocol, catalogue } = readSchemaFile(file)
+      const target = targets.find((each) => each.name === name)
+      if (target === undefined)
+        throw new Misconfigured('unknown-target', `${file} is of target ${name}, which the configuration does not have`)
+      if (target.protocol !== protocol)
+        throw new Misconfigured('bad-schema', `${file} is of a target of ${protocol}, and ${name} speaks ${target.protocol}`)
+      return [name, JSON.stringify(catalogue)]
+    }),
+  )
 }
 
 async function report(

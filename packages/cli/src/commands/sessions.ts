@@ -2,7 +2,7 @@
 
 import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallyport/api'
 import { openClient } from '../client/gateway-client.js'
-import type { Narrowed } from '../command-line.js'
+import type { Narrowed } from '../record-commands.js'
 import { oneLine, printable } from '../output/printable.js'
 import { printTable, shortTime } from '../output/table.js'
 import { printJson } from '../output/terminal.js'

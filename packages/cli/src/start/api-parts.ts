@@ -15,7 +15,7 @@ import type { SqlReader } from '@sallyport/sql'
 import type { Store } from '@sallyport/store'
 import type { Configuration } from '../configuration/load.js'
 import { VERSION } from '../version.js'
-import { explainer } from './explain.js'
+import { explainer, schemas } from './explain.js'
 import type { KeptDefinitions } from './kept-definitions.js'
 import type { Log } from './logging.js'
 import type { Notices } from './notices.js'
@@ -85,6 +85,7 @@ export function apiParts(parts: NodeParts): ApiParts {
       apply: (value, options) => definitions.apply(value, options),
     },
     explain: explainer({ current, protocols, log }),
+    schema: schemas({ current, protocols, log }),
     verify: verifyFor({ store, recorder, log, home: parts.home }),
     log,
   }

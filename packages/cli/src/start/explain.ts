@@ -3,7 +3,7 @@
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import type { Explained } from '@sallyport/api'
-import { Misconfigured, Unreachable } from '@sallyport/core'
+import { Denied, Misconfigured, Unreachable } from '@sallyport/core'
 import type { Identity, Protocol, Statement, Target, Understood, Upstream, Verdict } from '@sallyport/core'
 import { splitAddress } from '@sallyport/gateway'
 import type { InForce } from './in-force.js'
@@ -22,6 +22,22 @@ export interface Question {
   readonly identity: string
   readonly target: string
   readonly statement: string
+}
+
+/** What there is at a target, asked of it now. */
+export function schemas(parts: ExplainParts): (name: string) => Promise<object> {
+  return async (name) => {
+    const current = parts.current()
+    const target = current.targets.find((each) => each.name === name)
+    if (target === undefined) throw new Denied('not-found', `there is no target ${name}`)
+    const protocol = parts.protocols.find((each) => each.name === target.protocol)
+    if (protocol?.schema === undefined)
+      throw new Misconfigured('no-schema', `targets of ${target.protocol} have no names of their own; rules there need no schema`)
+    const signal = AbortSignal.timeout(CATALOGUE_WITHIN_MS)
+    const text = await protocol.schema({ target, signal, dial: () => dial(target, current, signal) })
+    const catalogue: unknown = JSON.parse(text)
+    return { target: name, protocol: target.protocol, at: new Date().toISOString(), catalogue }
+  }
 }
 
 export function explainer(parts: ExplainParts): (question: Question) => Promise<Explained> {

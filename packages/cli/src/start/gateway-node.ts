@@ -7,16 +7,13 @@ import { createApi } from '@sallyport/api'
 import type { Protocol, Secret } from '@sallyport/core'
 import { createGateway, splitAddress } from '@sallyport/gateway'
 import type { Gateway, KeptTls } from '@sallyport/gateway'
-import { http } from '@sallyport/http'
 import { createAuthenticator } from '@sallyport/identity'
 import type { KnownIdentity } from '@sallyport/identity'
-import { mysql } from '@sallyport/mysql'
-import { postgres } from '@sallyport/postgres'
 import { openRecorder } from '@sallyport/recorder'
 import type { LocalRecorder } from '@sallyport/recorder'
 import { createReviews } from '@sallyport/review'
 import { openMysqlReader, openSqlReader } from '@sallyport/sql'
-import { openHostKey, ssh } from '@sallyport/ssh'
+import { openHostKey } from '@sallyport/ssh'
 import { connectionFromUrl, lockDirectory, openStore, startEmbedded } from '@sallyport/store'
 import type { Store, StoreConnection } from '@sallyport/store'
 import { openVault } from '@sallyport/vault'
@@ -32,6 +29,7 @@ import { adminToken, installationSecret, makeHome, nodeName } from './keys.js'
 import type { Log } from './logging.js'
 import { loginsFor } from './logins.js'
 import { Notices } from './notices.js'
+import { allProtocols } from './protocols.js'
 import type { Listener } from './reachable.js'
 import { hostCertificate, sshAuthorities } from './ssh-authorities.js'
 import { Teardown } from './teardown.js'
@@ -117,13 +115,14 @@ async function build(building: Building): Promise<GatewayNode> {
   const hostKey = openHostKey(join(home.directory, 'keys'))
   // Of its own, since targets see it in what they run: neither their logs nor anything else tells the key of the installation.
   const salt = Buffer.from(hkdfSync('sha256', ground.secret, '', 'sallyport hash masks', 32)).toString('hex')
-  // Every protocol this gateway speaks.
-  const protocols: readonly Protocol[] = [
-    postgres({ sql, salt }),
-    mysql({ salt, sql: mysqlReader, serverVersion: configuration.mysql.serverVersion }),
-    ssh({ sql, hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins }),
-    http({ targets: () => rules.definitions.current.targets, salt, toolMemory: ground.store.tools }),
-  ]
+  const protocols = allProtocols({
+    sql,
+    salt,
+    targets: () => rules.definitions.current.targets,
+    mysql: { sql: mysqlReader, serverVersion: configuration.mysql.serverVersion },
+    ssh: { hostKey, hostCertificate: hostCertificate(authorities.hosts, hostKey.publicKey), logins },
+    toolMemory: ground.store.tools,
+  })
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
