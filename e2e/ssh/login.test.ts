@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { publicClient, startIssuer, type TestIssuer } from '../backends/oidc-provider.js'
@@ -136,6 +137,23 @@ describe.skipIf(lacks('ssh', 'sshd'))('keyboard-interactive', () => {
     expect(batch.code).toBe(255)
     expect(Date.now() - began).toBeLessThan(10_000)
   })
+
+  it.each(['SSH-2.0-x\r\n', 'SSH-2.0-x\r\nno key exchange is like this'])(
+    'a stranger who says %j and never hangs up is cut off after the deadline',
+    async (said) => {
+      const socket = connect({ host: '127.0.0.1', port: stage.gateway.sshPort, allowHalfOpen: true })
+      const cut = new Promise<string>((done) => socket.on('error', (error: NodeJS.ErrnoException) => done(error.code ?? '')))
+      socket.on('data', () => {})
+      await new Promise((done) => socket.once('connect', done))
+      socket.write(said)
+      // Where the other end is only half closed, this can go on for ever.
+      const pushing = setInterval(() => socket.write('x'), 500)
+      const late = new Promise<string>((done) => setTimeout(done, 15_000, 'still there'))
+      expect(await Promise.race([cut, late])).toMatch(/^(?:ECONNRESET|EPIPE)$/)
+      clearInterval(pushing)
+      socket.destroy()
+    },
+  )
 
   it('who leaves stops waiting at the provider', async () => {
     for (let times = 0; times < 20; times += 1) {

@@ -154,7 +154,13 @@ class Node implements Gateway {
     }
     this.#sockets.add(socket)
     this.#strangers += 1
-    const known = onceOnly(() => (this.#strangers -= 1))
+    let stranger = true
+    const known = onceOnly(() => {
+      stranger = false
+      this.#strangers -= 1
+    })
+    // A stranger whom we have hung up on keeps no place here by never closing its own end.
+    socket.once('finish', () => stranger && setTimeout(() => socket.destroy(), goodbyeMs).unref())
     socket.once('close', () => {
       this.#sockets.delete(socket)
       known()
@@ -310,6 +316,9 @@ function newSessionId(): string {
   const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
   return `s${[...randomBytes(20)].map((byte) => alphabet[byte & 31]).join('')}`
 }
+
+/** For what was last said to arrive. */
+const goodbyeMs = 2_000
 
 /** A longer way is a mistake, and one without an end a loop: configurations with either are refused before. */
 const mostHops = 4

@@ -127,7 +127,7 @@ interface Serving {
 async function enterAndServe(serving: Serving): Promise<void> {
   const { connection, client, gate, shared, jump, over } = serving
   const entered = await enter(connection, { facts: client.facts, gate, logins: shared.logins, jump, signal: over })
-  if (entered === undefined) return
+  if (entered === undefined) return leave(connection, client)
   if ('session' in entered) return serveSession(entered.session, connection, client, gate, shared, over)
   refuseChannels(connection, entered.refusal)
   if (entered.caller === undefined) hangUpLater(connection, client, gate.limits.loginMs)
@@ -149,6 +149,12 @@ function serveAsJumpHost(caller: Identity, { connection, client, gate, shared }:
   }
   const forget = serveJumps(connection, { caller, serve: inner, hangUp, idleMs: gate.limits.loginMs })
   client.stream.once('close', forget)
+}
+
+/** Says goodbye; a client that does not answer by closing its end is cut off, or it would keep its place here for ever. */
+function leave(connection: Connection, client: ClientConnection): void {
+  connection.end()
+  setTimeout(() => client.stream.destroy(), goodbyeMs).unref()
 }
 
 /** A client that may not in has heard why; nothing else keeps it here. */
@@ -176,14 +182,13 @@ async function serveSession(
   const served = new Served({ session, gate, socket: client.stream, commands: shared.commands, bug })
   const end = (): void => {
     if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
-    connection.end()
-    setTimeout(() => client.stream.destroy(), goodbyeMs).unref()
+    leave(connection, client)
   }
   session.signal.addEventListener('abort', end, { once: true })
   if (session.signal.aborted) end()
   serveChannels(connection, served)
   serveForwards(connection, served)
-  const idle = watchIdle(served, connection, gate.limits.idleMs)
+  const idle = watchIdle(served, () => leave(connection, client), gate.limits.idleMs)
   await new Promise<void>((resolve) => {
     over.addEventListener('abort', () => resolve(), { once: true })
     if (over.aborted) resolve()
@@ -198,13 +203,13 @@ async function serveSession(
 }
 
 /** A connection without an open channel is idle (a ControlMaster that nobody uses any more). */
-function watchIdle(served: Served, connection: Connection, idleMs: number): NodeJS.Timeout | undefined {
+function watchIdle(served: Served, end: () => void, idleMs: number): NodeJS.Timeout | undefined {
   if (idleMs === 0) return undefined
   let idleSince = Date.now()
   return setInterval(
     () => {
       if (served.busy) idleSince = Date.now()
-      else if (Date.now() - idleSince >= idleMs) connection.end()
+      else if (Date.now() - idleSince >= idleMs) end()
     },
     Math.min(idleMs, 10_000),
   ).unref()

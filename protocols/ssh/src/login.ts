@@ -43,25 +43,34 @@ export function enter(connection: Connection, parts: EnterParts): Promise<Entere
     let asked = byCode(logins).length === 0
     const methods = (): AuthenticationType[] =>
       asked ? ['publickey', 'password'] : ['publickey', 'keyboard-interactive', 'password']
+    let over = false
     const give = (): void => {
+      over = true
       resolve(undefined)
       connection.end()
     }
     let late = setTimeout(give, gate.limits.loginMs)
     signal.addEventListener('abort', () => {
+      over = true
       clearTimeout(late)
       resolve(undefined)
     })
-    const waitUntil = (until: Date): void => {
+    const waitUntil = (until: number): void => {
       clearTimeout(late)
-      late = setTimeout(give, Math.max(until.getTime() - Date.now(), 0) + gate.limits.loginMs)
+      late = setTimeout(give, Math.max(until - Date.now(), 0) + gate.limits.loginMs)
+    }
+    const askAtProvider = async (context: KeyboardAuthContext): Promise<void> => {
+      const proof = await ask(context, parts, (until) => waitUntil(until.getTime()))
+      // The longer wait was for the person; what follows without one has no more than any login.
+      if (proof === undefined && !over) waitUntil(Date.now())
+      await show(context, proof)
     }
     const show = async (context: AuthContext, proof: Proof | undefined): Promise<void> => {
       const entered = proof === undefined ? 'not proved' : await admit(context, proof, parts, () => clearTimeout(late))
       if (entered === 'not proved') return context.reject(methods())
       clearTimeout(late)
       // RFC 4252, section 5.1: another request takes the place of one that waits for a person.
-      const gone = signal.aborted || context !== latest
+      const gone = over || signal.aborted || context !== latest
       if (gone) return void ('session' in entered && entered.session.close('client gone'))
       resolve(entered)
       context.accept()
@@ -73,7 +82,7 @@ export function enter(connection: Connection, parts: EnterParts): Promise<Entere
       if (context.method === 'keyboard-interactive' && !asked) {
         // Once a connection: each asks the provider.
         asked = true
-        return void ask(context, parts, waitUntil).then((proof) => show(context, proof))
+        return void askAtProvider(context)
       }
       const proof = proofIn(context)
       if (proof === 'asks') context.accept()

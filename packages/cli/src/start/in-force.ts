@@ -34,7 +34,11 @@ export function inForce(revision: number, written: WrittenDefinitions, parts: In
   const credentials = new Map(written.targets.map((target) => [target.name, sourceOf(target)]))
   const current = (identity: Identity): Identity | undefined => {
     const known = identities.get(identity.name)
-    if (known === undefined) return parts.providers ? identity : undefined
+    // What the definitions name is called by its name; a provider's identity by the provider and the subject there.
+    const isProviders = identity.id !== identity.name
+    if (known === undefined) return parts.providers && isProviders ? identity : undefined
+    // Somebody of a provider does not become whom the definitions call by the same name. Agents' tokens may be a provider's.
+    if (known.kind === 'person' && isProviders) return undefined
     return { ...identity, kind: known.kind, groups: known.groups }
   }
   return {

@@ -50,6 +50,11 @@ const maxSecretBytes = 1024 * 1024
 const openInformation =
   /^(applicable_roles|character_sets|check_constraints|collations|collation_character_set_applicability|columns|enabled_roles|engines|events|files|key_column_usage|keywords|parameters|partitions|plugins|referential_constraints|routines|schemata|sequences|statistics|system_variables|tables|tablespaces|table_constraints|triggers|views|st_geometry_columns)$/
 
+/** What every account may read of the server's description of itself; its columns hold nobody's data. */
+export function isOpenInformation(database: string, name: string): boolean {
+  return database.toLowerCase() === 'information_schema' && openInformation.test(name.toLowerCase())
+}
+
 export function understandMysql(bytes: string, context: MysqlContext): MysqlUnderstanding {
   try {
     const { lexed, statements } = parseText(bytes)
@@ -249,7 +254,7 @@ class Meaning {
       return
     }
     const [database, name] = splitName(object)
-    if (known.temporary || (database === 'information_schema' && openInformation.test(name.toLowerCase()))) {
+    if (known.temporary || isOpenInformation(database, name)) {
       return this.#add({ access: 'read', verb: 'select', object })
     }
     // Not in the catalogue: what columns it has cannot be told.
