@@ -4,6 +4,8 @@ import type { Cursor } from './cursor.js'
 import type { Block, Narrowing, Reading } from './reading.js'
 import {
   argumentWords,
+  comparisonSigns,
+  comparisonWords,
   constantWords,
   infixSigns,
   infixWords,
@@ -26,8 +28,12 @@ export interface Grammar {
 /** One run of operands between AND and OR. */
 interface Term {
   columns: number
+  /** `id = 5 = 0` compares what a comparison came to, and holds for every other row. */
+  comparisons: number
   selfCompared: boolean
 }
+
+const newTerm = (): Term => ({ columns: 0, comparisons: 0, selfCompared: false })
 
 export function readExpression(grammar: Grammar, block: Block): Narrowing {
   return grammar.cursor.nested(() => new Expression(grammar, block).read())
@@ -52,7 +58,7 @@ class Expression {
   readonly #cursor: Cursor
   readonly #block: Block
   /** Alternatives, each a list of terms that must all hold. */
-  readonly #alternatives: Term[][] = [[{ columns: 0, selfCompared: false }]]
+  readonly #alternatives: Term[][] = [[newTerm()]]
   #between = 0
   /** Whether the operand at hand is the right side of something that is neither AND nor OR. */
   #compared = false
@@ -71,7 +77,7 @@ class Expression {
       if (this.#compared && isSame(left, right)) this.#term.selfCompared = true
       left = right
     }
-    const narrows = (term: Term): boolean => term.columns > 0 && !term.selfCompared
+    const narrows = (term: Term): boolean => term.columns > 0 && term.comparisons < 2 && !term.selfCompared
     return {
       bounded: this.#alternatives.every((terms) => terms.some(narrows)),
       opposed: this.#alternatives.some((terms) => terms.every(narrows)),
@@ -100,13 +106,15 @@ class Expression {
     if (token === undefined) return false
     if (token.kind === 'operator' && infixSigns.has(token.value)) {
       cursor.at += 1
-      if (token.value === '||') this.#alternatives.push([{ columns: 0, selfCompared: false }])
-      if (token.value === '&&') this.#alternatives[this.#alternatives.length - 1]?.push({ columns: 0, selfCompared: false })
+      if (token.value === '||') this.#alternatives.push([newTerm()])
+      if (token.value === '&&') this.#alternatives[this.#alternatives.length - 1]?.push(newTerm())
       this.#compared = token.value !== '||' && token.value !== '&&'
+      if (comparisonSigns.has(token.value)) this.#term.comparisons += 1
       return true
     }
     if (token.kind !== 'word' || !infixWords.has(token.value)) return false
     cursor.at += 1
+    if (comparisonWords.has(token.value)) this.#term.comparisons += 1
     return this.#infixWord(token.value)
   }
 
@@ -117,11 +125,11 @@ class Expression {
     switch (word) {
       case 'OR':
       case 'XOR':
-        this.#alternatives.push([{ columns: 0, selfCompared: false }])
+        this.#alternatives.push([newTerm()])
         return true
       case 'AND':
         if (this.#between > 0) this.#between -= 1
-        else this.#alternatives[this.#alternatives.length - 1]?.push({ columns: 0, selfCompared: false })
+        else this.#alternatives[this.#alternatives.length - 1]?.push(newTerm())
         return true
       case 'BETWEEN':
         this.#between += 1

@@ -64,6 +64,10 @@ export const intervalUnits =
   list(`MICROSECOND SECOND MINUTE HOUR DAY WEEK MONTH QUARTER YEAR SECOND_MICROSECOND MINUTE_MICROSECOND MINUTE_SECOND
 HOUR_MICROSECOND HOUR_SECOND HOUR_MINUTE DAY_MICROSECOND DAY_SECOND DAY_MINUTE DAY_HOUR YEAR_MONTH`)
 
+/** Signs and words that answer true or false of two operands. */
+export const comparisonSigns: ReadonlySet<string> = new Set(['=', '<=>', '<', '>', '<=', '>=', '<>', '!='])
+export const comparisonWords = list('LIKE RLIKE REGEXP IN BETWEEN SOUNDS MEMBER IS')
+
 /** Values without parentheses. */
 export const constantWords = list(
   'NULL TRUE FALSE UNKNOWN DEFAULT MAXVALUE CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP CURRENT_USER LOCALTIME LOCALTIMESTAMP UTC_DATE UTC_TIME UTC_TIMESTAMP CURRENT_ROLE',
