@@ -33,8 +33,8 @@ const programNames = [
   'nghttp',
   'nghttpd',
 ] as const
-/** Used by benches alone; no test needs them. */
-type BenchProgram = 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+/** Used by benches and suites alone; no test needs them. */
+type BenchProgram = 'mariadb-test' | 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
 export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {

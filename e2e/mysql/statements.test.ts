@@ -176,6 +176,20 @@ describe.each(mysqlKinds)('at %s', (kind) => {
       await failure(client.query("set sql_mode = 'ANSI_QUOTES'"))
     })
 
+    it('that cannot be read does not undo what the session chose for itself, as far as it may', async () => {
+      const client = await stage.client('robot', 'plain')
+      await client.query("set sql_mode = 'NO_ZERO_DATE,PIPES_AS_CONCAT'")
+      await client.query('set names utf8mb4 collate utf8mb4_unicode_ci')
+      await client.query('call pair(4, @out)')
+      const chosen = 'select @@sql_mode as modes, @@collation_connection as collation'
+      expect(await rowsOf(client, chosen)).toEqual([{ modes: 'PIPES_AS_CONCAT,NO_ZERO_DATE', collation: 'utf8mb4_unicode_ci' }])
+      await client.query("set sql_mode = ''")
+      await client.query('call pair(4, @out)')
+      expect(await rowsOf(client, chosen)).toEqual([{ modes: '', collation: 'utf8mb4_unicode_ci' }])
+      await client.query('call modes()')
+      expect(String((await rowsOf(client, chosen))[0]?.['modes'])).not.toContain('ANSI')
+    })
+
     it('of 16 MB and around it goes through both ways', async () => {
       // A connection for each: mysql2 3.24 numbers the packets of a command wrongly after such a long one, and MariaDB refuses that as well.
       const fresh = (): Promise<Connection> => stage.client('robot', 'plain')

@@ -174,6 +174,9 @@ describe('evidence', () => {
     for (const { id } of sessions) expect(pinned.stdout).toContain(`whole: session ${id}`)
     const own = await verify()
     expect([own.code, own.stderr]).toEqual([0, expect.stringContaining(readFileSync(pin(), 'utf8').trim())])
+    expect((await verify('--key', pin(), '--session', sessions[0]?.id ?? '')).code).toBe(0)
+    const missing = await verify('--key', pin(), '--session', 'another')
+    expect([missing.code, missing.stdout]).toEqual([1, expect.stringMatching(/^missing: session another.*is not in the file$/m)])
     const json = JSON.parse((await verify('--key', pin(), '--json')).stdout) as {
       readonly whole: boolean
       readonly sessions: readonly unknown[]
@@ -183,12 +186,21 @@ describe('evidence', () => {
 
   it('that was altered exits 1 and says where', async () => {
     const [robot] = await stage.gateway.json<readonly { readonly id: string }[]>('sessions', 'list', '--identity', 'robot')
+    const title = { evidence: 'sallyport-evidence-1' }
+    writeFileSync(file, `${JSON.stringify(title)}\n{"end":{"sessions":0}}\n`)
+    expect(await verify('--key', pin())).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^missing: sessions: there is none/),
+    })
     const own = await stage.gateway.cli(['export', '--format', 'evidence', '--session', robot?.id ?? ''], { as: password })
     writeFileSync(file, own.stdout)
     expect((await verify('--key', pin())).code).toBe(0)
     writeFileSync(file, own.stdout.replace('drop table orders', 'drop table others'))
     const altered = await verify('--key', pin())
     expect([altered.code, altered.stdout]).toEqual([1, expect.stringMatching(/^altered: session \w+, statement 2: .*text\n$/)])
+    writeFileSync(file, own.stdout.replace('"name":"robot"', '"name":"second"'))
+    const given = await verify('--key', pin())
+    expect([given.code, given.stdout]).toEqual([1, expect.stringMatching(/^altered: session \w+, session row: .*identity\n$/)])
     writeFileSync(file, own.stdout.split('\n').slice(0, -3).join('\n'))
     expect((await verify('--key', pin())).code).toBe(1)
     writeFileSync(file, own.stdout)
@@ -209,6 +221,7 @@ describe('evidence', () => {
     expect(await verify()).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is no evidence') })
     expect((await verify('--all')).code).toBe(2)
     expect((await stage.gateway.cli(['verify', '--key', pin()])).code).toBe(2)
+    expect((await stage.gateway.cli(['verify', '--session', 'x'])).code).toBe(2)
     expect((await stage.gateway.cli(['export', '--session', 'x'])).code).toBe(2)
   })
 })

@@ -1,24 +1,14 @@
 // PostgreSQL's own regression suite, run direct and through the gateway with a policy that allows everything; the outputs are compared.
-// What matters is the difference between the two, not how either compares with the expected output.
 
 import { spawn } from 'node:child_process'
-import {
-  chmodSync,
-  cpSync,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from 'node:fs'
+import { chmodSync, cpSync, createWriteStream, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startGateway } from '../backends/gateway.js'
 import { onServer, startPostgres, users, type PostgresFacts } from '../backends/postgres.js'
-import { run, runChecked, serverUser, systemPostgres } from '../backends/programs.js'
+import { runChecked, serverUser, systemPostgres } from '../backends/programs.js'
+import { compareOutputs } from './outputs.js'
 import { fetchRegressSource, type RegressSource } from './regress-source.js'
 
 interface Run {
@@ -95,18 +85,6 @@ async function runSuite(way: Way, directory: string): Promise<Run> {
 /** Refused whatever the rules say, so a test that begins with one of them goes on differently. */
 const refusals = /^\+ERROR: {2}denied: (?:standard_conforming_strings must stay on|FunctionCall messages)/m
 
-/** Tests whose output is not the same both ways, with what differs. */
-async function compare(direct: Run, through: Run): Promise<ReadonlyMap<string, string>> {
-  const found = new Map<string, string>()
-  const files = readdirSync(direct.results).filter((name) => name.endsWith('.out'))
-  for (const file of files) {
-    const other = join(through.results, file)
-    if (existsSync(other) && readFileSync(other).equals(readFileSync(join(direct.results, file)))) continue
-    found.set(file, (await run('diff', ['-U2', join(direct.results, file), other])).stdout)
-  }
-  return found
-}
-
 function report(source: RegressSource, direct: Run, through: Run, differences: ReadonlyMap<string, string>): void {
   for (const [name, difference] of differences) console.log(`--- ${name}\n${difference.slice(0, 3000)}`)
   for (const [name, one] of [
@@ -158,7 +136,7 @@ async function main(): Promise<void> {
     await server.stop()
   }
   const through = flags['direct-only'] ? direct : await throughGateway(directory)
-  report(source, direct, through, await compare(direct, through))
+  report(source, direct, through, await compareOutputs(direct.results, through.results))
   if (flags.keep) console.log(`kept in ${directory}`)
   else rmSync(directory, { recursive: true, force: true })
 }

@@ -44,6 +44,7 @@ export function addRecordCommands(program: Command, terminal: Terminal, done: Do
     .option('--all', 'every session (as without SESSION)')
     .option('--file <file>', 'a file of `export --format evidence`, without any gateway')
     .option('--key <file...>', 'with --file: count only signatures by this node (its keys/node.pub)')
+    .option('--session <id...>', 'with --file: these sessions must be in it')
     .action(async (session: string | undefined, options: VerifyOptions) =>
       done(await (await import('./commands/verify.js')).verifyCommand(session, options, terminal)),
     )

@@ -10,11 +10,22 @@ const maxNesting = 5
 export function jsonMask(masker: Masker, several: boolean, root = '$', nesting = 0): JsonWalk {
   return new JsonWalk(
     {
-      open: (path) => (path !== root && masker.forField(path) !== undefined ? 'null' : undefined),
+      open: (path, _depth, array) => {
+        if (path !== root && masker.forField(path) !== undefined) return 'null'
+        return tellsTokens(path) ? (array ? '[]' : 'null') : undefined
+      },
       scalar: (raw, path) => scalar(raw, path, masker, nesting),
     },
     several,
   )
+}
+
+/** Probabilities of a model's tokens tell its text once more, in pieces that no mask fits. */
+function tellsTokens(path: string): boolean {
+  return path
+    .slice(path.lastIndexOf('.') + 1)
+    .toLowerCase()
+    .includes('logprob')
 }
 
 function scalar(raw: Buffer, path: string, masker: Masker, nesting: number): string | undefined {

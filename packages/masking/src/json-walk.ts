@@ -7,7 +7,7 @@ export interface Visitor {
   /** A key of the object that is open at this depth. */
   key?(name: string, depth: number): void
   /** An object or array begins; text that stands for the whole of it, or undefined to go into it. */
-  open?(path: string, depth: number): string | undefined
+  open?(path: string, depth: number, array: boolean): string | undefined
   /** A string, number, true, false or null, as written; another text to stand in its place, or undefined to leave it. */
   scalar?(raw: Buffer, path: string): string | undefined
 }
@@ -135,7 +135,7 @@ export class JsonWalk {
     this.#expect('value', 'value-or-end')
     if (this.#levels.length >= maxDepth) throw new Unmaskable('the JSON is nested too deep')
     const path = this.#path()
-    const text = this.#leftOut > 0 ? undefined : this.#visitor.open?.(path, this.#levels.length + 1)
+    const text = this.#leftOut > 0 ? undefined : this.#visitor.open?.(path, this.#levels.length + 1, array)
     this.#levels.push({ array, path, current: path })
     this.#expected = array ? 'value-or-end' : 'key-or-end'
     if (text === undefined) return

@@ -61,6 +61,28 @@ describe('a text in pieces is masked as if it came whole', () => {
     expect(said).toBeGreaterThan(15_500)
   })
 
+  it.each([
+    ['a card', '4111-1111-1111-1111'],
+    ['an address', 'ada@example.test'],
+    ['a key', `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(14_000)}\n-----END PRIVATE KEY-----`],
+  ])('%s is found where its run goes on and on', (_what, value) => {
+    const text = `${value}${'.'.repeat(12_600)}`
+    const pieces = text.match(/[^]{1,97}/g) ?? []
+    const said = told(pieces)
+    expect(said).toBe(masker.text(text))
+    expect(said.startsWith('[redacted]')).toBe(true)
+    const few = [value.slice(0, 3), value.slice(3, 40), value.slice(40), '.'.repeat(12_450), '.'.repeat(150)]
+    expect(told(few)).toBe(said)
+  })
+
+  it('values that overlap without end are not kept without end', () => {
+    const overlapping = { spans: (text: string) => [[0, text.length + 1]] as const, text: (text: string) => text }
+    const text = new Pieces(overlapping as unknown as Masker, false)
+    expect(() => {
+      for (let n = 0; n < 100; n += 1) text.push('x y '.repeat(250))
+    }).toThrow(/too long to be held back/)
+  })
+
   it('a run without end is not kept without end', () => {
     const text = new Pieces(masker, false)
     let said = 0

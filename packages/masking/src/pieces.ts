@@ -8,6 +8,8 @@ import { Unmaskable } from './unmaskable.js'
 const spacedCharacters = 128
 /** A token in three parts has 12,291 characters at most, an address 600. */
 const unbrokenCharacters = 12_500
+/** Values that overlap are held back together; the longest single one is a private key of about 16,500 characters. */
+const maxHeldCharacters = 64 * 1024
 /** JSON that is told in pieces is masked when all of it is there. */
 const maxWholeCharacters = 1024 * 1024
 /** What values without spaces are made of. */
@@ -58,8 +60,9 @@ export class Pieces {
   #cut(): number {
     const held = this.#held
     let cut = runStart(held, held.length)
-    if (held.length - cut > unbrokenCharacters) return held.length - unbrokenCharacters
-    cut = runStart(held, Math.max(0, Math.min(cut, held.length - spacedCharacters)))
+    // No value is longer than such a run, so that one that began before the cut is known by now.
+    if (held.length - cut > unbrokenCharacters) cut = held.length - unbrokenCharacters
+    else cut = runStart(held, Math.max(0, Math.min(cut, held.length - spacedCharacters)))
     const spans = this.#masker.spans(held)
     for (let moved = true; moved;) {
       moved = false
@@ -69,6 +72,7 @@ export class Pieces {
         moved = true
       }
     }
+    if (held.length - cut > maxHeldCharacters) throw new Unmaskable('values that overlap are too long to be held back')
     return cut
   }
 }

@@ -59,6 +59,24 @@ describe("Anthropic's Messages", () => {
     expect(joined(out, (event: { delta?: { text?: string } }) => event.delta?.text)).toBe('[redacted]'.repeat(said.length))
   })
 
+  it('what a block begins with is one text with its deltas, and the block begins once', () => {
+    const block = (index: number, first: string, rest: readonly string[]): readonly object[] => [
+      { type: 'content_block_start', index, content_block: { type: 'text', text: first } },
+      ...rest.map((text) => ({ type: 'content_block_delta', index, delta: { type: 'text_delta', text } })),
+      { type: 'content_block_stop', index },
+    ]
+    const out = masked([...block(0, 'Her mail', said.slice(1)), ...block(1, 'Only ada@example.test', [])])
+    const of = (at: number): string =>
+      joined(
+        out.filter(({ index }) => index === at),
+        (event: { delta?: { text?: string }; content_block?: { text: string } }) => event.delta?.text ?? event.content_block?.text,
+      )
+    expect(of(0)).toBe('Her mail is [redacted]. And so on.')
+    expect(of(1)).toBe('Only [redacted]')
+    expect(out.filter(({ type }) => type === 'content_block_start')).toHaveLength(2)
+    expect(out.at(-2)).toEqual({ type: 'content_block_delta', index: 1, delta: { type: 'text_delta', text: 'Only [redacted]' } })
+  })
+
   it('what is held back when the stream ends is told', () => {
     expect(joined(masked(events.slice(0, 7)), (event: { delta?: { text?: string } }) => event.delta?.text)).toBe(
       'Her mail is [redacted]. And so on.',
@@ -93,9 +111,44 @@ describe("OpenAI's Chat Completions", () => {
     const args = joined(out, (event: Chunk) => event.choices?.[0]?.delta.tool_calls?.[0]?.function.arguments)
     expect(JSON.parse(args)).toEqual({ to: '[redacted]', salary: null })
   })
+
+  it('so is what a tool of free text is given', () => {
+    const out = masked(
+      said.map((input) => chunk({ tool_calls: [{ index: 0, type: 'custom', custom: { name: 'say', input } }] })),
+      [],
+      'data: [DONE]\n\n',
+    )
+    type Chunk = { choices?: { delta: { tool_calls?: { custom: { input: string } }[] } }[] }
+    expect(joined(out, (event: Chunk) => event.choices?.[0]?.delta.tool_calls?.[0]?.custom.input)).toBe(
+      'Her mail is [redacted]. And so on.',
+    )
+  })
 })
 
 describe("OpenAI's Responses", () => {
+  const logprobs = [{ token: 'ada', top_logprobs: [] }, { token: '@example.test' }]
+
+  it('probabilities of tokens are left out wherever they stand', () => {
+    const part = { type: 'output_text', text: 'ok', logprobs }
+    const out = masked([
+      { type: 'response.output_text.done', text: 'ok', logprobs },
+      { type: 'response.content_part.done', part },
+      { type: 'response.output_item.done', item: { type: 'message', content: [part] } },
+      { type: 'response.completed', response: { output: [{ content: [part] }], top_logprobs: 2 } },
+    ])
+    expect(out[0]).toEqual({ type: 'response.output_text.done', text: 'ok', logprobs: [] })
+    expect(out[1]).toMatchObject({ part: { text: 'ok', logprobs: [] } })
+    expect(out[3]).toMatchObject({ response: { output: [{ content: [{ logprobs: [] }] }], top_logprobs: 2 } })
+  })
+
+  it('so they are of an answer that comes whole', () => {
+    const stage = maskBody(new Masker(masks, { hash: 'h', token: 't' }), 'application/json')
+    if (stage === undefined) throw new Error('no stage')
+    const choice = { message: { content: 'ok' }, logprobs: { content: logprobs } }
+    const out = Buffer.concat([stage.push(Buffer.from(JSON.stringify({ choices: [choice], logprobs }))), stage.end()]).toString()
+    expect(JSON.parse(out)).toEqual({ choices: [{ message: { content: 'ok' }, logprobs: null }], logprobs: [] })
+  })
+
   it('texts, arguments and what repeats them are masked whole', () => {
     const item = { item_id: 'm1', output_index: 0, content_index: 0 }
     const out = masked([

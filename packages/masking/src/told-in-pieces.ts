@@ -39,6 +39,8 @@ const notPieces = new Set([
   'finish_reason',
   'signature',
 ])
+/** Anthropic's: `text_delta` and `thinking_delta` go on with them. */
+const begunNames = ['text', 'thinking']
 const jsonNames = new Set(['partial_json', 'arguments'])
 
 export class ToldInPieces {
@@ -74,7 +76,6 @@ export class ToldInPieces {
   #withPieces(event: SseEvent, json: Changing, places: readonly Place[]): Mapped {
     const texts = places.map(({ holder, name }) => String(holder[name]))
     for (const { holder, name } of places) holder[name] = ''
-    withoutProbabilities(json)
     // What stands beside the pieces is masked as in any other event.
     const rest = places.length === 0 ? this.#masked(event.data) : this.#masked(JSON.stringify(json))
     const ends = endedBy(json)
@@ -84,8 +85,9 @@ export class ToldInPieces {
     const after = parsed(rest)
     const again = placesIn(after)
     const template: SseEvent = { ...event, data: rest }
+    const begins = json['type'] === 'content_block_start' && !isJson(json['delta'])
     for (const [index, place] of places.entries()) {
-      const told = this.#toldAt(place, template)
+      const told = this.#toldAt(place, begins ? continuing(event, json, place.name) : template)
       const put = again.find(({ key }) => key === place.key)
       // Absent: what it stood in is masked as a whole.
       if (put !== undefined)
@@ -134,7 +136,7 @@ function placesIn(json: Changing): readonly Place[] {
     const path = '$.delta'
     return [{ key: `r ${type} ${partOf(json)}`, path, json: /arguments|input/.test(type), holder: json, name: 'delta' }]
   }
-  const own = isJson(delta) ? stringsIn(delta, `d ${numberOf(json['index'])}`, '$.delta') : []
+  const own = isJson(delta) ? stringsIn(delta, `d ${numberOf(json['index'])}`, '$.delta') : begunIn(json)
   const each = listOf(choices).flatMap((choice) => {
     const key = `c ${numberOf(choice['index'])}`
     const said = isJson(choice['delta']) ? choice['delta'] : {}
@@ -147,11 +149,28 @@ function placesIn(json: Changing): readonly Place[] {
   return [...own, ...each]
 }
 
+/** A block may begin with the first piece of what its deltas go on with. */
+function begunIn(json: Changing): readonly Place[] {
+  const { content_block: block } = json
+  if (json['type'] !== 'content_block_start' || !isJson(block)) return []
+  const begun = Object.fromEntries(begunNames.filter((name) => name in block).map((name) => [name, block[name]]))
+  return stringsIn(begun, `d ${numberOf(json['index'])}`, '$.content_block', block)
+}
+
+/** What was held back of a beginning comes as a delta: a block begins once. */
+function continuing(event: SseEvent, json: Json, name: string): SseEvent {
+  const type = 'content_block_delta'
+  const data = JSON.stringify({ type, index: json['index'], delta: { type: `${name}_delta`, [name]: '' } })
+  return event.name === undefined ? { data } : { name: type, data }
+}
+
 function callsIn(said: Changing, key: string): readonly Place[] {
   const calls = listOf(said['tool_calls']).flatMap((call, index) => {
-    const made = call['function']
     const here = `${key} t ${numberOf(call['index'] ?? index)}`
-    return isJson(made) ? stringsIn(made, here, '$.choices.delta.tool_calls.function') : []
+    return ['function', 'custom'].flatMap((kind) => {
+      const made = call[kind]
+      return isJson(made) ? stringsIn(made, `${here} ${kind}`, `$.choices.delta.tool_calls.${kind}`) : []
+    })
   })
   const single = said['function_call']
   return [...calls, ...(isJson(single) ? stringsIn(single, `${key} f`, '$.choices.delta.function_call') : [])]
@@ -178,12 +197,6 @@ function endedBy(json: Json): (key: string) => boolean {
     typeof choice['finish_reason'] === 'string' ? [`c ${numberOf(choice['index'])} `] : [],
   )
   return (key) => over.some((start) => key.startsWith(start))
-}
-
-/** Probabilities of tokens tell the text once more, in pieces. */
-function withoutProbabilities(json: Changing): void {
-  if ('logprobs' in json) json['logprobs'] = []
-  for (const choice of listOf(json['choices'])) if ('logprobs' in choice) choice['logprobs'] = null
 }
 
 const partOf = (json: Json): string =>

@@ -11,7 +11,7 @@ import { EVIDENCE_TITLE, evidenceOf } from './evidence.js'
 import { keyIdOf, parseCheckpoint, signCheckpoint } from './checkpoint.js'
 import { pinsFrom } from './node-key.js'
 import { openRecorder } from './recorder.js'
-import { exchange, recordedSession, shipperInProcess, silent, temporaryHome } from './samples.fixture.js'
+import { at, exchange, recordedSession, shipperInProcess, silent, temporaryHome } from './samples.fixture.js'
 import { verifyEvidence } from './verify-evidence.js'
 import type { EvidenceVerdict } from './verify-evidence.js'
 
@@ -116,6 +116,89 @@ describe('a file of evidence', () => {
     expect(await changed('end', () => '{"end":{"sessions":3}}')).toMatch(/removed sessions/)
     expect(await changed('statement', () => '{')).toMatch(/altered line \d+: it is not JSON/)
     expect(await changed('statement', () => '{"hello":{}}')).toMatch(/it is no line of evidence/)
+  })
+
+  it('is altered where a line says more than was recorded, or says it elsewhere, and shows only what was recorded', async () => {
+    interface Line {
+      readonly facts: Record<string, unknown>
+      readonly progress: Record<string, unknown>
+      readonly [name: string]: unknown
+    }
+    const forged = async (kind: string, change: (value: Line) => object): Promise<EvidenceVerdict> => {
+      const index = whole.findIndex((line) => kindOf(line) === kind)
+      const read = JSON.parse(whole[index] ?? '') as Readonly<Record<string, Line>>
+      return proved(whole.with(index, JSON.stringify({ [kind]: change(read[kind]) })))
+    }
+    const lies = { identity: { id: 'i9', name: 'eve', kind: 'person', groups: [] }, target: 'playground', startedAt: 0, node: 'n9' }
+    const hidden = await forged('session', ({ facts, progress }) => ({
+      facts: { ...facts, ...lies },
+      progress: { ...facts, ...progress },
+    }))
+    expect(hidden.findings).toMatchObject([{ kind: 'altered', session: 's1', place: 'session row' }])
+    expect(hidden.findings[0]?.message).toMatch(/identity.*target.*startedAt/)
+    expect(hidden.sessions[0]?.facts).toMatchObject({ identity: { name: 'ann' }, target: 'orders', node: 'n1', startedAt: at })
+    const more: readonly (readonly [string, (value: Line) => object, RegExp])[] = [
+      ['session', ({ facts, progress }) => ({ facts: { ...facts, approvedBy: 'the board' }, progress }), /approvedBy/],
+      ['session', ({ facts, progress }) => ({ facts, progress: { ...progress, target: 'orders' } }), /target/],
+      ['session', ({ facts, progress }) => ({ facts, progress: { ...progress, id: 's9' } }), /: id/],
+      ['session', ({ facts, progress }) => ({ facts, progress: { ...progress, checkpointed: 7 } }), /checkpointed/],
+      ['session', ({ facts, progress }) => ({ facts, progress: { ...progress, spoolNumber: 'one' } }), /spoolNumber is no number/],
+      ['session', (value) => ({ ...value, approvedBy: 'the board' }), /approvedBy/],
+      ['statement', (value) => ({ ...value, approvedBy: 'the board' }), /statement 1: .*approvedBy/],
+      [
+        'statement',
+        (value) => ({ ...value, ruling: { ...(value['ruling'] as object), by: 'the board' } }),
+        /statement 1: .*ruling/,
+      ],
+      ['checkpoint', (value) => ({ ...value, session: 's2' }), /another session/],
+      ['checkpoint', (value) => ({ ...value, at: 0 }), /"at"/],
+      ['block', (value) => ({ ...value, session: 's2' }), /another session/],
+      ['block', (value) => ({ ...value, firstAt: 1 }), /another time/],
+      ['block', (value) => ({ ...value, rawBytes: 1 }), /holds 1 bytes/],
+      ['block', (value) => ({ ...value, note: '' }), /"note"/],
+      ['key', (value) => ({ ...value, note: '' }), /"note"/],
+      ['end', (value) => ({ ...value, of: 2 }), /"of"/],
+    ]
+    for (const [kind, change, says] of more) {
+      const { state, findings } = await forged(kind, change)
+      expect([state, findings.map(({ place, message }) => `${place}: ${message}`).join('\n')]).toEqual([
+        'altered',
+        expect.stringMatching(says),
+      ])
+    }
+  })
+
+  it('is altered where a line is not spelled as an export spells it', async () => {
+    const spelled: readonly (readonly [string, (line: string) => string])[] = [
+      ['statement', (line) => line.replace('"text":', '"text":"select 1 -- harmless","text":')],
+      ['statement', (line) => line.replace('{"statement":', '{"statement":{"number":0,"text":"harmless"},"statement":')],
+      ['session', (line) => line.replace('"name":', '"name":"eve","name":')],
+      ['block', (line) => line.replace('"frames":', '"frames":1,"frames":')],
+      ['statement', (line) => line.replace('select', '\\u0073elect')],
+      ['statement', (line) => line.replace('"rows":1', '"rows":1.0')],
+      ['statement', (line) => ` ${line}`],
+    ]
+    for (const [kind, change] of spelled) {
+      const index = whole.findIndex((line) => kindOf(line) === kind)
+      const line = change(whole[index] ?? '')
+      expect(line).not.toBe(whole[index])
+      const { findings } = await proved(whole.with(index, line))
+      expect(findings[0]).toMatchObject({
+        place: `line ${index + 1}`,
+        message: expect.stringContaining('not written as an export'),
+      })
+    }
+  })
+
+  it('without a session, or without the one that is asked for, is not whole', async () => {
+    const none = await proved([whole[0] ?? '', '{"end":{"sessions":0}}'])
+    expect(none).toMatchObject({ state: 'altered', sessions: [], findings: [{ kind: 'missing', place: 'sessions' }] })
+    await proved(whole)
+    expect(await verifyEvidence(file, pins(), ['s2', 's1'])).toMatchObject({ state: 'whole', findings: [] })
+    expect(await verifyEvidence(file, pins(), ['s2', 's3', 's3'])).toMatchObject({
+      state: 'altered',
+      findings: [{ kind: 'missing', session: 's3', message: 'it is not in the file' }],
+    })
   })
 
   it('counts its sessions; what is left of it without one is whole only where it says so', async () => {

@@ -237,6 +237,16 @@ describe('verify', () => {
       `update sallyport.sessions set identity = 'eve' where id = 's2'`,
       [/altered s2 session row .*identity/],
     ],
+    [
+      'a session said to be signed further than it is',
+      `update sallyport.sessions set checkpointed = checkpointed + 1 where id = 's2'`,
+      [/altered s2 session row .*: checkpointed/],
+    ],
+    [
+      'a block said to be of another time',
+      `update sallyport.blocks set first_at = first_at + interval '1 second' where session = 's2' and number = 2`,
+      [/altered s2 block 2.* it says it begins at another time/],
+    ],
     ['a session row gone', `delete from sallyport.sessions where id = 's2'`, [/removed s2 session row/]],
     [
       'a session gone with everything but its checkpoints',

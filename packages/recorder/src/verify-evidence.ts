@@ -1,16 +1,14 @@
 // Proves a file of evidence, away from any gateway: each session in it whole, ended, sealed, and signed by a key that is known.
 
 import { openEvidence } from './evidence-file.js'
+import type { EvidenceFile } from './evidence-file.js'
 import type { EvidenceKey } from './evidence.js'
 import { Findings } from './findings.js'
 import type { Finding, SessionVerdict } from './findings.js'
-import type { SessionFacts } from './shipped.js'
+import type { FrameSource } from './shipped.js'
 import { verifyOne } from './verify.js'
 
 export interface ProvedSession extends SessionVerdict {
-  readonly facts: SessionFacts
-  readonly statements: number
-  readonly endedAt: number | null
   /** Ids of the keys that signed it. */
   readonly signers: readonly string[]
 }
@@ -23,31 +21,22 @@ export interface EvidenceVerdict {
   readonly unpinned: readonly EvidenceKey[]
 }
 
-/** With `pinned` (PEM by key id) only signatures by those keys count. Throws Misconfigured for what is no evidence. */
-export async function verifyEvidence(file: string, pinned: ReadonlyMap<string, string>): Promise<EvidenceVerdict> {
+/**
+ * With `pinned` (PEM by key id) only signatures by those keys count; the sessions `wanted` must be in the file. Throws Misconfigured for
+ * what is no evidence.
+ */
+export async function verifyEvidence(
+  file: string,
+  pinned: ReadonlyMap<string, string>,
+  wanted: readonly string[] = [],
+): Promise<EvidenceVerdict> {
   const findings = new Findings()
   const evidence = await openEvidence(file, findings)
   try {
     const source = pinned.size === 0 ? evidence : { ...evidence, keys: async () => [] }
-    const found: Finding[] = [...findings.list]
     const sessions: ProvedSession[] = []
-    for await (const id of evidence.sessionIds()) {
-      const { state, ...verdict } = await verifyOne(id, source, { keys: pinned, head: undefined })
-      const kept = await evidence.session(id)
-      if (kept === undefined) continue
-      const signers = new Set<string>()
-      for await (const { key } of evidence.checkpointsOf(id)) signers.add(key)
-      // Only a session that has ended is given as evidence: where its end is not there, it was cut off.
-      const cut: Finding[] =
-        state === 'live'
-          ? [{ kind: 'removed', session: id, place: `frame ${verdict.frames + 1}`, message: 'the end of the session is not there' }]
-          : []
-      const all = [...verdict.findings, ...cut]
-      for (const finding of all) found.push(finding)
-      const { facts, progress } = kept
-      const proved = { ...verdict, state: all.length === 0 ? ('whole' as const) : ('altered' as const), findings: all }
-      sessions.push({ ...proved, facts, statements: progress.statements, endedAt: progress.endedAt, signers: [...signers] })
-    }
+    for await (const id of evidence.sessionIds()) sessions.push(await proveSession(id, evidence, source, pinned))
+    const found = [...findings.list, ...missing(sessions, wanted), ...sessions.flatMap((each) => each.findings)]
     return {
       state: found.length === 0 ? 'whole' : 'altered',
       sessions,
@@ -57,4 +46,32 @@ export async function verifyEvidence(file: string, pinned: ReadonlyMap<string, s
   } finally {
     evidence.close()
   }
+}
+
+async function proveSession(
+  id: string,
+  evidence: EvidenceFile,
+  source: FrameSource,
+  pinned: ReadonlyMap<string, string>,
+): Promise<ProvedSession> {
+  const verdict = await verifyOne(id, source, { keys: pinned, head: undefined })
+  const signers = new Set<string>()
+  for await (const { key } of evidence.checkpointsOf(id)) signers.add(key)
+  // Only a session that has ended is given as evidence: where its end is not there, it was cut off.
+  const cut: Finding[] =
+    verdict.state === 'live'
+      ? [{ kind: 'removed', session: id, place: `frame ${verdict.frames + 1}`, message: 'the end of the session is not there' }]
+      : []
+  const findings = [...verdict.findings, ...cut]
+  return { ...verdict, state: findings.length === 0 ? 'whole' : 'altered', findings, signers: [...signers] }
+}
+
+/** A file without a session proves nothing, and that is no success. */
+function missing(sessions: readonly ProvedSession[], wanted: readonly string[]): Finding[] {
+  const there = new Set(sessions.map(({ session }) => session))
+  const findings = [...new Set(wanted)]
+    .filter((id) => !there.has(id))
+    .map((id): Finding => ({ kind: 'missing', session: id, place: 'the session', message: 'it is not in the file' }))
+  if (sessions.length > 0 || findings.length > 0) return findings
+  return [{ kind: 'missing', place: 'sessions', message: 'there is none in the file, so it proves nothing' }]
 }

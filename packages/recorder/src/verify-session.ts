@@ -2,12 +2,11 @@
 
 import { Malformed } from '@sallyport/core'
 import type { KeyObject } from 'node:crypto'
-import { isDeepStrictEqual } from 'node:util'
 import { chainLink, chainStart } from './chain.js'
 import { isSigned, parseCheckpoint } from './checkpoint.js'
 import type { CheckpointFacts } from './checkpoint.js'
 import { decodeFrame, framesOf } from './decode.js'
-import { Findings } from './findings.js'
+import { differences, Findings } from './findings.js'
 import type { SessionVerdict } from './findings.js'
 import { openBlock } from './replay.js'
 import { deriveRows, newChanges, newTally } from './rows.js'
@@ -55,7 +54,7 @@ async function readCheckpoints(
       continue
     }
     const facts = parseCheckpoint(checkpoint.body)
-    if (facts.session !== id || facts.number !== checkpoint.number || facts.key !== checkpoint.key) {
+    if (facts.session !== id || checkpoint.session !== id || facts.number !== checkpoint.number || facts.key !== checkpoint.key) {
       findings.add('altered', place, 'it was signed for another session or place')
     } else signed.set(facts.frames, facts)
   }
@@ -81,14 +80,18 @@ function checkPlace(walk: Walk, block: Block): void {
 async function checkFrames(walk: Walk, block: Block): Promise<void> {
   const first = block.firstFrame
   const place = `block ${block.number}, frames ${first} to ${first + block.frames - 1}`
+  if (block.session !== walk.id) walk.findings.add('altered', place, 'it says it is of another session')
   const changes = newChanges()
   let hash: Buffer = Buffer.from(block.previous)
   let frames = 0
   try {
-    for (const bytes of framesOf(openBlock(block))) {
+    const raw = openBlock(block)
+    if (raw.length !== block.rawBytes) walk.findings.add('altered', place, `it says it holds ${block.rawBytes} bytes`)
+    for (const bytes of framesOf(raw)) {
       hash = chainLink(hash, bytes)
       frames += 1
       const frame = decodeFrame(bytes)
+      if (frames === 1 && frame.at !== block.firstAt) walk.findings.add('altered', place, 'it says it begins at another time')
       if (frame.kind === 'opened') walk.facts ??= frame.facts
       deriveRows(walk.id, walk.tally, changes, frame)
       checkSigned(walk, first + frames - 1, hash)
@@ -130,7 +133,7 @@ function checkSeals(walk: Walk): void {
     findings.add('unsigned', `frame ${frames}`, 'the session ended, but no checkpoint seals it')
 }
 
-/** The session's own row against its frames. */
+/** The session's own row against its frames: each half on its own and nothing besides, so that one cannot stand in for the other. */
 async function checkSessionRow(walk: Walk, source: StillSource): Promise<void> {
   const row = await source.session(walk.id)
   const place = 'session row'
@@ -143,11 +146,14 @@ async function checkSessionRow(walk: Walk, source: StillSource): Promise<void> {
     return
   }
   const { tally, facts } = walk
-  const expected = { ...facts, ...tally, frames: walk.frames, blocks: walk.blocks, hash: hex(walk.hash) }
-  const found: Record<string, unknown> = { ...row.facts, ...row.progress, hash: hex(row.progress.hash) }
-  const differing = Object.entries(expected).filter(([name, value]) => !isDeepStrictEqual(value, found[name]))
+  const { id, frames, blocks } = walk
+  const checkpointed = [...walk.signed.keys()].reduce((most, signed) => Math.max(most, signed), 0)
+  // The spool's number is the node's own; no frame says it, and nobody is shown it.
+  const { spoolNumber } = row.progress
+  const progress = { ...tally, id, spoolNumber, frames, blocks, hash: hex(walk.hash), checkpointed }
+  const differing = [...differences(facts, row.facts), ...differences(progress, { ...row.progress, hash: hex(row.progress.hash) })]
   if (differing.length > 0)
-    walk.findings.add('altered', place, `it differs from the frames in: ${differing.map(([name]) => name).join(', ')}`)
+    walk.findings.add('altered', place, `it differs from the frames in: ${[...new Set(differing)].join(', ')}`)
 }
 
 /** Reads a live session as it stands at one moment, for the shipper goes on writing. */
@@ -179,5 +185,7 @@ async function verifyStill(id: string, source: StillSource, keyOf: KeyOf): Promi
   await checkSessionRow(walk, source)
   await walk.statements.finish()
   const state = findings.list.length > 0 ? 'altered' : walk.tally.endedAt === null ? 'live' : 'whole'
-  return { session: id, state, frames: walk.frames, signed: walk.covered, findings: findings.list }
+  const { frames, covered: signed, facts = null } = walk
+  const { statements, endedAt } = walk.tally
+  return { session: id, state, frames, signed, facts, statements, endedAt, findings: findings.list }
 }

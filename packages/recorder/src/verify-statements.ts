@@ -1,7 +1,7 @@
 // Compares statement rows with what the frames say, a few thousand at a time.
 
 import { isDeepStrictEqual } from 'node:util'
-import { MOST_FINDINGS } from './findings.js'
+import { differences, MOST_FINDINGS } from './findings.js'
 import type { Findings } from './findings.js'
 import { patched } from './rows.js'
 import type { RowChanges } from './rows.js'
@@ -9,12 +9,6 @@ import type { FrameSource, StatementPatch, StatementRow } from './shipped.js'
 
 /** Rows held back for what later blocks may say of them. */
 const HELD_ROWS = 4_000
-
-/** Only what differs is named: a row's values may be large. */
-function differences(expected: StatementRow, found: StatementRow): string {
-  const names = Object.keys(expected) as (keyof StatementRow)[]
-  return names.filter((name) => !isDeepStrictEqual(expected[name], found[name])).join(', ')
-}
 
 export class StatementCheck {
   readonly #session: string
@@ -56,7 +50,7 @@ export class StatementCheck {
     this.#findings.add(
       'altered',
       `statement ${expected.number}`,
-      `the row differs from the frames in: ${differences(expected, found)}`,
+      `the row differs from the frames in: ${differences(expected, found).join(', ')}`,
     )
   }
 

@@ -22,8 +22,10 @@ const stackMb = 64
 /** `lost`: the question cost its thread, and would again. `refused`: it was not asked. */
 export type NoAnswer = 'lost' | 'refused'
 
-interface Waiting<Question, Answer> {
+interface Waiting<Question, Answer, Catalog> {
   readonly question: Question
+  /** As it was registered when the question was asked: whoever forgets it later does not take it from this question. */
+  readonly catalog: Catalog | undefined
   readonly settle: (answer: Answer | NoAnswer) => void
 }
 
@@ -31,7 +33,7 @@ interface Thread<Question, Answer, Catalog> {
   readonly worker: Worker
   readonly known: Map<string, Catalog>
   isReady: boolean
-  asked: Waiting<Question, Answer> | undefined
+  asked: Waiting<Question, Answer, Catalog> | undefined
   timer: NodeJS.Timeout | undefined
 }
 
@@ -47,7 +49,7 @@ export class Pool<Question extends { readonly context: { readonly catalog: strin
   readonly #limits: PoolLimits
   readonly #catalogs = new Map<string, Catalog>()
   readonly #threads = new Set<Thread<Question, Answer, Catalog>>()
-  readonly #waiting: Waiting<Question, Answer>[] = []
+  readonly #waiting: Waiting<Question, Answer, Catalog>[] = []
   readonly #onTrouble: (reason: string) => void
   #isStopped = false
 
@@ -64,14 +66,14 @@ export class Pool<Question extends { readonly context: { readonly catalog: strin
 
   forgetCatalog(id: string): void {
     this.#catalogs.delete(id)
-    for (const thread of this.#threads) if (thread.known.delete(id)) this.#tell(thread, { kind: 'forget', id })
+    for (const thread of this.#threads) this.#unteach(thread, id)
   }
 
   /** Never rejects. */
   ask(question: Question): Promise<Answer | NoAnswer> {
     if (this.#isStopped || this.#waiting.length >= this.#limits.waiting) return Promise.resolve('refused')
     return new Promise((settle) => {
-      this.#waiting.push({ question, settle })
+      this.#waiting.push({ question, catalog: this.#catalogs.get(question.context.catalog), settle })
       this.#dispatch()
     })
   }
@@ -97,9 +99,9 @@ export class Pool<Question extends { readonly context: { readonly catalog: strin
     if (this.#waiting.length > starting && this.#threads.size < this.#limits.workers) this.#start()
   }
 
-  #put(thread: Thread<Question, Answer, Catalog>, waiting: Waiting<Question, Answer>): void {
+  #put(thread: Thread<Question, Answer, Catalog>, waiting: Waiting<Question, Answer, Catalog>): void {
+    const { catalog } = waiting
     const { catalog: id } = waiting.question.context
-    const catalog = this.#catalogs.get(id)
     if (catalog !== undefined && thread.known.get(id) !== catalog) {
       thread.known.set(id, catalog)
       this.#tell(thread, { kind: 'catalog', id, catalog })
@@ -108,6 +110,10 @@ export class Pool<Question extends { readonly context: { readonly catalog: strin
     thread.worker.ref()
     thread.timer = setTimeout(() => this.#lose(thread, 'a text took too long to parse'), this.#limits.answerWithinMs)
     this.#tell(thread, { kind: 'question', question: waiting.question })
+  }
+
+  #unteach(thread: Thread<Question, Answer, Catalog>, id: string): void {
+    if (thread.known.delete(id)) this.#tell(thread, { kind: 'forget', id })
   }
 
   #start(): void {
@@ -136,6 +142,8 @@ export class Pool<Question extends { readonly context: { readonly catalog: strin
     const { asked } = thread
     thread.asked = undefined
     thread.worker.unref()
+    const id = asked?.question.context.catalog
+    if (id !== undefined && this.#catalogs.get(id) !== asked?.catalog) this.#unteach(thread, id)
     if (message.kind === 'answer') asked?.settle(message.answer)
     this.#dispatch()
   }

@@ -16,6 +16,8 @@ export type QuestionIn<Context> =
 export type AnswerOf<Understood> =
   | { readonly kind: 'understanding'; readonly understanding: Understood }
   | { readonly kind: 'rewriting'; readonly rewriting: Rewriting }
+  /** The thread does not know the catalogue the question is about: nothing true can be said, and nothing is to be remembered. */
+  | { readonly kind: 'no-catalog' }
 
 export type Question = QuestionIn<SqlContext>
 export type Answer = AnswerOf<Understanding>

@@ -41,7 +41,21 @@ describe('understand', () => {
     const after = await sql.understand('table orders', context)
     expect([before.effects[0]?.object, after.effects[0]?.object]).toEqual(['public.orders', '?.orders'])
     sql.forgetCatalog('c')
-    expect((await sql.understand('table orders', context)).effects[0]?.object).toBe('?.orders')
+    const forgotten = await sql.understand('table orders', context)
+    expect(forgotten).toMatchObject({ understood: false, effects: [{ access: 'unknown', object: '' }] })
+    expect(await sql.understand('table orders', context)).not.toBe(forgotten)
+    expect((await sql.mask('select 1', context, [], 's')).kind).toBe('untraceable')
+    expect((await sql.understand('table orders', { ...context, catalog: '' })).effects[0]?.object).toBe('?.orders')
+  })
+
+  it('takes no text that is spelled as others are remembered for one of them', async () => {
+    const sql = open()
+    for (const text of ['\u0001select \u0001i0 + \u0001i1', 'select \u0001i0 + 5'])
+      expect((await sql.understand(text, context)).understood, text).toBe(false)
+    for (const text of ['select 2 + 5', 'select 5 + 5', 'select 2 - 5', 'select 5 - 5'])
+      expect(await sql.understand(text, context)).toMatchObject({ understood: true, text })
+    for (const text of ['\u0001select \u0001i0 - \u0001i1', 'select \u0001i0 - 5'])
+      expect((await sql.understand(text, context)).understood, text).toBe(false)
   })
 
   it('does not take one number for another where it matters', async () => {

@@ -87,6 +87,11 @@ function isAnswer(answer: Answer | NoAnswer): answer is Answer {
   return typeof answer === 'object'
 }
 
+/** Nothing that is true of the text: not to be remembered. */
+function isUnasked(answer: Answer | NoAnswer): boolean {
+  return answer === 'refused' || (isAnswer(answer) && answer.kind === 'no-catalog')
+}
+
 class Reader implements SqlReader {
   readonly #pool: Pool<Question, Answer, PostgresCatalog>
   readonly #contexts = new Contexts()
@@ -111,17 +116,17 @@ class Reader implements SqlReader {
   }
 
   understand(text: string, context: SqlContext): Settled<Understanding> {
-    const key = `${this.#contexts.key(context)} ${text}`
+    const key = `${this.#contexts.key(context)} t ${text}`
     const remembered = this.#understood.get(key)
     if (remembered !== undefined) return remembered
     if (isUnreadable(text)) return notUnderstood(text)
     const general = numberless(text)
-    const generalKey = general === undefined || general === text ? undefined : `${this.#contexts.key(context)} \u0001${general}`
+    const generalKey = general === undefined || general === text ? undefined : `${this.#contexts.key(context)} g ${general}`
     const alike = generalKey === undefined ? undefined : this.#understood.get(generalKey)
     if (alike !== undefined) return alike.text === text ? alike : { ...alike, text }
     return this.#once(`u ${key}`, { kind: 'understand', text, context }, (answer) => {
       const understanding = isAnswer(answer) && answer.kind === 'understanding' ? answer.understanding : notUnderstood(text)
-      if (answer === 'refused') return understanding
+      if (isUnasked(answer)) return understanding
       const shared = generalKey !== undefined && saysTheSameForAnyNumber(understanding, text) ? generalKey : key
       this.#understood.set(shared, understanding, shared.length * 2 + weightOf(understanding))
       return understanding
@@ -136,7 +141,7 @@ class Reader implements SqlReader {
     return this.#once(`m ${key}`, { kind: 'mask', text, context, masks, salt }, (answer) => {
       const lost: Rewriting = { kind: 'untraceable', reason: 'the text could not be read' }
       const rewriting = isAnswer(answer) && answer.kind === 'rewriting' ? answer.rewriting : lost
-      if (answer !== 'refused') this.#rewritten.set(key, rewriting, key.length * 2 + weightOf(rewriting))
+      if (!isUnasked(answer)) this.#rewritten.set(key, rewriting, key.length * 2 + weightOf(rewriting))
       return rewriting
     })
   }

@@ -2,8 +2,11 @@
 
 import type { Effect } from '@sallyport/core'
 
+/** Where no catalogue could be read at all, and texts are read for what they name. */
+export const noCatalog = ''
+
 export interface SqlContext {
-  /** The id a catalogue was registered under. */
+  /** The id a catalogue was registered under, or `noCatalog`. */
   readonly catalog: string
   /** Every schema that may be in the session's search_path, most likely first. */
   readonly schemas: readonly string[]

@@ -1,8 +1,9 @@
 // May it: the rules are asked, and where people must be, the request is held for as long as its caller has patience.
 
 import { createHash } from 'node:crypto'
-import type { Mask, Ruling, Settled, Statement, Traced } from '@sallyport/core'
+import type { Asking, Mask, Ruling, Settled, Statement, Traced } from '@sallyport/core'
 import { holdsToken as holdsStandIn } from '@sallyport/masking'
+import { describedHeaders } from './describing.js'
 import { waitingDenial } from './holding.js'
 import type { Held } from './holding.js'
 import type { Fields } from './message.js'
@@ -29,24 +30,21 @@ export interface Decided {
 }
 
 export async function decide(exchange: Deciding, understood: Understood, body: Body): Promise<Decided> {
-  const { place, method, route, fields } = exchange
-  const binding = bindingOf(method, route, fields, body)
+  const { place } = exchange
+  const binding = bindingOf(exchange, body)
   const before = binding === undefined ? undefined : place.held.claim(binding)
-  if (before !== undefined) return await resume(exchange, understood, before)
+  if (before !== undefined) return await resume(exchange, understood, body, before)
   const statement = statementOf(place.nextStatement(), understood)
   const unseen = new AbortController()
-  const refusal = understood.breaks ?? writtenBack(statement, understood, body)
   let held: Held | undefined
   const settled = place.session.judge(statement, {
-    trace: (masks) => traced(masks, understood),
+    ...askingOf(statement, understood, body),
     signal: unseen.signal,
     onWait: ({ review, address }) => {
       // Nobody can agree to what is not there yet, and what waits must have a place to wait in.
       if (binding === undefined || place.held.full) unseen.abort()
       else queueMicrotask(() => held !== undefined && Object.assign(held, { review, address }))
     },
-    ...(refusal === undefined ? {} : { refusal }),
-    ...(understood.needsRule === undefined ? {} : { needsRule: understood.needsRule }),
   })
   if (!(settled instanceof Promise)) return { statement: statement.id, ruling: hinted(settled, understood) }
   if (binding === undefined) return { statement: statement.id, ruling: unheld(await settled) }
@@ -54,16 +52,36 @@ export async function decide(exchange: Deciding, understood: Understood, body: B
   return await waited(exchange, held)
 }
 
+/** What is asked the first time and when an approved request comes again. */
+function askingOf(statement: Statement, understood: Understood, body: Body): Asking {
+  const refusal = understood.breaks ?? writtenBack(statement, understood, body)
+  return {
+    trace: (masks) => traced(masks, understood),
+    ...(refusal === undefined ? {} : { refusal }),
+    ...(understood.needsRule === undefined ? {} : { needsRule: understood.needsRule }),
+  }
+}
+
 /** The same request again, after its caller's patience had run out. */
-async function resume(exchange: Deciding, understood: Understood, held: Held): Promise<Decided> {
+async function resume(exchange: Deciding, understood: Understood, body: Body, held: Held): Promise<Decided> {
   const decided = await waited(exchange, held)
   if (decided.ruling.kind === 'deny') return decided
-  // The rules may have changed since people agreed.
-  const now = await exchange.place.session.judge(statementOf(held.statement, understood), {
-    phase: 'prepare',
-    trace: (masks) => traced(masks, understood),
-  })
-  return now.kind === 'deny' ? { statement: held.statement, ruling: now } : decided
+  const { session } = exchange.place
+  const statement = statementOf(held.statement, understood)
+  const asking: Asking = { ...askingOf(statement, understood, body), phase: 'prepare' }
+  // The rules, or the target's description, may have changed since people agreed.
+  const now = await session.judge(statement, asking)
+  if (now.kind === 'deny') return { statement: held.statement, ruling: hinted(now, understood) }
+  if (masksOf(now) === masksOf(decided.ruling)) return decided
+  // Asked as a refusal, so that it is on record.
+  const changed = await session.judge(statement, { ...asking, refusal: 'other masks apply to this than when people agreed to it' })
+  const ruling = changed.kind === 'deny' ? { ...changed, hint: 'Send it again: it is asked anew.' } : changed
+  return { statement: held.statement, ruling }
+}
+
+function masksOf(ruling: Ruling): string {
+  const masks = ruling.kind === 'mask' ? ruling.masks.map((mask) => JSON.stringify([mask.column, mask.with])) : []
+  return masks.toSorted().join('\n')
 }
 
 async function waited({ place, gone }: Deciding, held: Held): Promise<Decided> {
@@ -88,10 +106,13 @@ function unheld(ruling: Ruling): Ruling {
   }
 }
 
+const bound = /^(?:content-|accept$|x-http-method|x-method-override|if-|range$|prefer$)/
+
 /** All of a request that a person agrees to; undefined where not all of it is known. */
-function bindingOf(method: string, route: Route, fields: Fields, body: Body): string | undefined {
+function bindingOf({ method, route, fields, place }: Deciding, body: Body): string | undefined {
   if (body.seen === 'unseen') return undefined
-  const about = fields.filter(([name]) => /^(?:content-|accept$|x-http-method|x-method-override|if-|range$|prefer$)/.test(name))
+  const described = describedHeaders(place.session.target)
+  const about = fields.filter(([name]) => described.has(name) || bound.test(name))
   const hash = createHash('sha256').update(JSON.stringify([method, route.path, about]))
   return (body.seen === 'absent' ? hash : hash.update(body.seen)).digest('hex')
 }

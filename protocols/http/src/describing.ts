@@ -114,6 +114,20 @@ function parametersSchema(parameters: readonly RequestParameter[]): object {
 const noShape: RequestShape = { parameters: [] }
 const descriptions = new WeakMap<Target, Description>()
 
+const noHeaders: ReadonlySet<string> = new Set()
+const headersOf = new WeakMap<Target, ReadonlySet<string>>()
+
+/** Names of the headers that mean something to any operation of the target. */
+export function describedHeaders(target: Target): ReadonlySet<string> {
+  if (target.http === undefined || target.http.operations.length === 0) return noHeaders
+  const known = headersOf.get(target)
+  if (known !== undefined) return known
+  const described = target.http.operations.flatMap(({ shape }) => (shape?.parameters ?? []).filter((each) => each.in === 'header'))
+  const names = new Set(described.map(({ name }) => name.toLowerCase()))
+  headersOf.set(target, names)
+  return names
+}
+
 /** The first thing that is wrong with a description, for whoever writes it. */
 export function describedFaults(
   operations: readonly HttpOperation[],

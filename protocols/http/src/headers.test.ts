@@ -51,12 +51,28 @@ describe('what goes on to the target', () => {
   ])('not %s', (name) => expect(sent([[name, 'close']]).has(name)).toBe(false))
 
   it.each([
-    ['origin', 'https://gateway.test', 'https://crm.internal:8443'],
     ['origin', 'https://evil.test', 'https://evil.test'],
     ['origin', 'null', 'null'],
     ['referer', 'https://gateway.test/crm/home?a=1', 'https://crm.internal:8443/api/home?a=1'],
     ['referer', 'https://gateway.test/other/home', 'https://gateway.test/other/home'],
   ])('%s %s is %s to it', (name, value, own) => expect(sent([[name, value]]).get(name)).toBe(own))
+
+  it.each([
+    ['https://gateway.test/crm/home', 'https://crm.internal:8443'],
+    ['https://gateway.test/wiki/page', 'https://gateway.test'],
+    ['https://gateway.test/crm.evil/page', 'https://gateway.test'],
+    ['https://gateway.test/', 'https://gateway.test'],
+    [undefined, 'https://gateway.test'],
+  ])('by path, a post of the page %s comes from %s', (referer, origin) => {
+    const of = referer === undefined ? [] : [['referer', referer] as const]
+    expect(sent([['origin', 'https://gateway.test'], ...of]).get('origin')).toBe(origin)
+  })
+
+  it("by host, our origin is the target's own, with and without the page", () => {
+    const byHost: Route = { target: 'crm', path: '/x', prefix: '', origin: 'https://crm.gateway.test', by: 'host' }
+    const fields = new Map(asPairs(forTarget([['origin', byHost.origin]], byHost, { shown, host: '10.0.0.9' }, target)))
+    expect(fields.get('origin')).toBe('https://crm.internal:8443')
+  })
 
   it('nor what Connection names, nor the token anywhere', () => {
     const fields = sent([

@@ -1,7 +1,7 @@
 // Which fields go on, both ways (RFC 9110, section 7.6.1; RFC 9112, section 9.6), and what is said anew in their place.
 
 import type { Target } from '@sallyport/core'
-import { listed } from './message.js'
+import { allOf, listed } from './message.js'
 import type { Fields } from './message.js'
 import { portOf } from './routing.js'
 import type { Route, Shown } from './routing.js'
@@ -50,12 +50,13 @@ export interface Caller {
 export function forTarget(fields: Fields, route: Route, caller: Caller, target: Target): string[] {
   const dropped = new Set(listed(fields, 'connection'))
   const { shown } = caller
+  const ownPage = route.by === 'host' || allOf(fields, 'referer').some((value) => value.startsWith(ownPages(route)))
   const out: string[] = []
   for (const [name, value] of fields) {
     if (hopByHop.has(name) || saidAnew.has(name) || dropped.has(name) || shown.carriers.includes(name)) continue
     // The caller's token is for us alone, wherever else it was put.
     if (holdsToken(value, shown.token)) continue
-    out.push(name, fromItself(name, value, route, target))
+    out.push(name, fromItself(name, value, { route, target, ownPage }))
   }
   const scheme = route.origin.slice(0, route.origin.indexOf(':'))
   const address = caller.host.includes(':') ? `"[${caller.host}]"` : caller.host
@@ -68,14 +69,23 @@ export function forTarget(fields: Fields, route: Route, caller: Caller, target: 
   return out
 }
 
+interface From {
+  readonly route: Route
+  readonly target: Target
+  /** By path all targets share our origin, so that only a page's address tells whose it is. */
+  readonly ownPage: boolean
+}
+
 /** To the target its own pages are its own: a page that we show for it posts from the target's origin, not from ours. */
-function fromItself(name: string, value: string, route: Route, target: Target): string {
+function fromItself(name: string, value: string, { route, target, ownPage }: From): string {
   if (route.by === 'proxy' || (name !== 'origin' && name !== 'referer')) return value
   const own = new URL(target.address).origin
-  if (value === route.origin) return own
-  const below = `${route.origin}${route.prefix}/`
+  if (value === route.origin) return ownPage ? own : value
+  const below = ownPages(route)
   return name === 'referer' && value.startsWith(below) ? `${own}${basePath(target)}/${value.slice(below.length)}` : value
 }
+
+const ownPages = ({ origin, prefix }: Route): string => `${origin}${prefix}/`
 
 /** A token is long and random, so that holding it is no accident. */
 export function holdsToken(value: string, token: string): boolean {

@@ -56,6 +56,16 @@ describe('the readings of a path', () => {
 })
 
 describe('operations of an OpenAPI file', () => {
+  it('are those of the file as it is now', () => {
+    const renamed = (id: string): Target => ({
+      ...target,
+      http: { ...(target.http as NonNullable<Target['http']>), operations: [{ method: 'GET', path: '/all', id }] },
+    })
+    const named = (id: string) => understand(renamed(id), 'GET', '/all', [], 'absent').effects[0]?.request?.operations
+    expect(named('listPublic')).toEqual(['listPublic'])
+    expect(named('exportEverything')).toEqual(['exportEverything'])
+  })
+
   it.each([
     ['/orders/5', ['getOrder']],
     ['/orders/latest', ['latestOrder']],

@@ -32,8 +32,18 @@ export type SeenBody = Buffer | 'absent' | 'unseen'
 
 const readingMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND', 'REPORT', 'SEARCH', 'QUERY'])
 
-/** Effects of requests without a body, so that a verdict is remembered with them. */
-const remembered = new Remembered<string, readonly Effect[]>({ entries: 5_000, weight: 8 * 1024 * 1024 })
+type KnownEffects = Remembered<string, readonly Effect[]>
+
+/** Effects of requests without a body, so that a verdict is remembered with them; gone with the target, whose description names them. */
+const remembered = new WeakMap<Target, KnownEffects>()
+
+function rememberedOf(target: Target): KnownEffects {
+  const known = remembered.get(target)
+  if (known !== undefined) return known
+  const made: KnownEffects = new Remembered({ entries: 2_000, weight: 2 * 1024 * 1024 })
+  remembered.set(target, made)
+  return made
+}
 
 export function understand(target: Target, method: string, path: string, fields: Fields, body: SeenBody): Understood {
   const query = path.indexOf('?')
@@ -105,11 +115,12 @@ export function effectsOf(
       methods.flatMap((method) => facts.asked.map((asked) => effectOf(target, method, reading, asked))),
     )
   if (!bodiless || path.includes('?')) return make()
-  const key = `${target.name}\n${target.address}\n${target.http?.operations.length ?? 0}\n${methods.join(',')}\n${bare}`
-  const known = remembered.get(key)
+  const key = `${methods.join(',')}\n${bare}`
+  const before = rememberedOf(target)
+  const known = before.get(key)
   if (known !== undefined) return known
   const made = make()
-  remembered.set(key, made, key.length + 200 * made.length)
+  before.set(key, made, key.length + 200 * made.length)
   return made
 }
 

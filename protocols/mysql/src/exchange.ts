@@ -49,13 +49,16 @@ export class Exchange {
   status: number | undefined
   /** The target answered with an error. */
   failed = false
+  readonly #asksCursor: boolean
   #state: State
   #left = 0
   /** A prepare describes its parameters first, then its columns. */
   #thenColumns = 0
 
-  constructor(kind: Kind, answer?: Answer, run?: Run) {
+  /** `asksCursor`: only then does the status flag tell of a cursor of the client's; a routine's own cursors show in it too. */
+  constructor(kind: Kind, answer?: Answer, run?: Run, asksCursor = kind === 'rows') {
     this.kind = kind
+    this.#asksCursor = asksCursor
     this.answer = answer
     this.run = run
     this.#state = kind === 'rows' ? 'rows' : 'head'
@@ -158,7 +161,7 @@ export class Exchange {
     this.#columnsDone()
     const { status } = readEof(payload)
     // An open cursor sends no rows until it is asked for them.
-    if (this.kind === 'result' && (status & serverStatus.cursorExists) !== 0) this.#finish(status)
+    if (this.#asksCursor && (status & serverStatus.cursorExists) !== 0) this.#finish(status)
     return payload
   }
 
@@ -170,7 +173,7 @@ export class Exchange {
   #finish(status: number): void {
     this.status = status
     const open = (status & serverStatus.cursorExists) !== 0 && (status & lastRowSent) === 0
-    this.cursor = open && (this.kind === 'result' || this.kind === 'rows')
+    this.cursor = open && this.#asksCursor
     this.#state = (status & serverStatus.moreResults) === 0 || this.cursor ? 'over' : 'head'
   }
 

@@ -14,12 +14,15 @@ const number = (value: Argument | undefined): number => Number(value ?? 0)
 const bytes = (...values: number[]): Buffer => Buffer.from(values)
 const cell = (value: Argument): Buffer => (value === null ? bytes(0xfb) : lenencText(String(value)))
 
+const execution = (id: Argument | undefined, cursor: number): Buffer =>
+  Buffer.concat([bytes(command.stmtExecute), uint(number(id) >>> 0, 4), bytes(cursor), uint(1, 4)])
+
 const commands: Readonly<Record<string, Make>> = {
   Query: ([sql]) => packets(0, Buffer.concat([bytes(command.query), Buffer.from(text(sql))])),
   Prepare: ([sql]) => packets(0, Buffer.concat([bytes(command.stmtPrepare), Buffer.from(text(sql))])),
   /** One string for each value. */
   Execute: ([id, ...values]) => {
-    const head = Buffer.concat([bytes(command.stmtExecute), uint(number(id) >>> 0, 4), bytes(0), uint(1, 4)])
+    const head = execution(id, 0)
     if (values.length === 0) return packets(0, head)
     const nulls = Buffer.alloc((values.length + 7) >> 3)
     for (const [index, value] of values.entries())
@@ -28,6 +31,7 @@ const commands: Readonly<Record<string, Make>> = {
     const sent = values.filter((value) => value !== null && value !== 'LONG').map((value) => lenencText(String(value)))
     return packets(0, Buffer.concat([head, nulls, bytes(1), types, ...sent]))
   },
+  ExecuteWithCursor: ([id]) => packets(0, execution(id, 1)),
   LongData: ([id, parameter, value]) =>
     packets(
       0,
@@ -144,7 +148,7 @@ function answer(said: string, statement: number): Answer {
 }
 
 export const notation: Notation<Question, Answer> = {
-  wire: () => new MysqlWire({ deprecateEof: true, pins: 'SET PINS', database: () => 'shop' }),
+  wire: () => new MysqlWire({ deprecateEof: true, pins: { afresh: 'SET PINS', kept: 'KEEP PINS' }, database: () => 'shop' }),
   encode,
   printQuestion,
   answer,

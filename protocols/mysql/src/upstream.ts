@@ -12,6 +12,7 @@ import type { Greeting } from './handshake.js'
 import { PacketLine } from './packet-reader.js'
 import { capability, readError, reply, zeroEnded } from './packets.js'
 import { answerCachingSha2, answerNative, cachingSha2, clear, ed25519, encryptPassword, native, sha256 } from './scramble.js'
+import type { Pins } from './wire.js'
 
 /** How long the target may take from its greeting to the last answer. */
 const loginMs = 30_000
@@ -31,7 +32,7 @@ export interface LoggedIn {
   readonly threadId: number
   readonly version: string
   /** Settings that texts are understood under, to be said again after COM_RESET_CONNECTION. */
-  readonly pins: string
+  readonly pins: Pins
 }
 
 /** Logs in with the stored credential. Throws Unreachable; its message never holds more than the server's error code. */
@@ -58,13 +59,24 @@ export async function logIn(
   }
 }
 
-/** One statement that sets what the lexer relies on: characters are UTF-8, quotes and backslashes mean what they mean by default. */
-async function pin(line: PacketLine, deprecateEof: boolean): Promise<string> {
+/** Sets what the lexer relies on: characters are UTF-8, quotes and backslashes mean what they mean by default. */
+async function pin(line: PacketLine, deprecateEof: boolean): Promise<Pins> {
   const rows = await line.query('SELECT @@SESSION.sql_mode', deprecateEof, 'reading sql_mode')
   const modes = (rows[0]?.[0] ?? '').split(',').filter((mode) => allowedSqlModes.has(mode.toUpperCase()))
-  const pins = `SET NAMES utf8mb4, SESSION sql_mode = '${modes.join(',')}'`
-  await line.query(pins, deprecateEof, 'setting names and sql_mode')
+  const pins = pinsFor(modes.join(','))
+  await line.query(pins.afresh, deprecateEof, 'setting names and sql_mode')
   return pins
+}
+
+/** Only modes and character sets that are known to be safe are kept; anything else becomes what it was at login. */
+function pinsFor(modes: string): Pins {
+  const safe = `'^((${[...allowedSqlModes].join('|')})(,|$))*$'`
+  const kept = [
+    "character_set_client = IF(@@character_set_client IN ('utf8', 'utf8mb3', 'utf8mb4'), @@character_set_client, 'utf8mb4')",
+    "collation_connection = IF(@@collation_connection LIKE 'utf8%', @@collation_connection, 'utf8mb4_general_ci')",
+    `SESSION sql_mode = IF(@@sql_mode REGEXP ${safe}, @@sql_mode, '${modes}')`,
+  ]
+  return { afresh: `SET NAMES utf8mb4, SESSION sql_mode = '${modes}'`, kept: `SET ${kept.join(', ')}` }
 }
 
 class Login {

@@ -10,7 +10,8 @@ import { command, maxPacketBytes, packets } from './packets.js'
 import { MysqlWire } from './wire.js'
 
 const folder = fileURLToPath(new URL('../transcripts/', import.meta.url))
-const newWire = (): MysqlWire => new MysqlWire({ deprecateEof: true, pins: 'SET PINS', database: () => 'shop' })
+const newWire = (): MysqlWire =>
+  new MysqlWire({ deprecateEof: true, pins: { afresh: 'SET PINS', kept: 'KEEP PINS' }, database: () => 'shop' })
 
 describe.each(readdirSync(folder))('%s', (file) => {
   const transcripts = readTranscripts(readFileSync(`${folder}/${file}`, 'utf8'))

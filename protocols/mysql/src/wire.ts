@@ -20,11 +20,18 @@ import type { Statement } from './statements.js'
 
 type Continuation = (answer: Answer, steps: Steps) => void
 
+/** Statements that set what the lexer relies on. */
+export interface Pins {
+  /** For a session as new: at login and after COM_RESET_CONNECTION. */
+  readonly afresh: string
+  /** After what could not be read: what the session itself chose stays, as far as the lexer can rely on it. */
+  readonly kept: string
+}
+
 export interface WireOptions {
   /** How results end: agreed with both ends (CLIENT_DEPRECATE_EOF). */
   readonly deprecateEof: boolean
-  /** Said again after COM_RESET_CONNECTION, and after what could not be read. */
-  readonly pins: string
+  readonly pins: Pins
   /** The database the session is in; '' where it is in none. */
   readonly database: () => string
 }
@@ -146,7 +153,7 @@ export class MysqlWire implements Wire<Question, Answer> {
     if (fetching !== undefined) fetching.cursor = exchange.cursor ? exchange.run : undefined
     if (exchange.run !== undefined && !exchange.cursor) steps.push(outcomeOf(exchange.run))
     if (exchange.answer?.unsettles === true && (exchange.kind === 'result' || exchange.kind === 'rows') && !exchange.cursor)
-      this.#settle()
+      this.#settle('kept')
     if (this.#pins.length > 0) this.#pin(steps)
   }
 
@@ -161,13 +168,13 @@ export class MysqlWire implements Wire<Question, Answer> {
   #reset(steps: Steps): void {
     for (const { cursor } of this.#statements.clear()) if (cursor !== undefined) steps.push(outcomeOf(cursor))
     this.#resets += 1
-    this.#settle()
+    this.#settle('afresh')
     this.#pin(steps)
   }
 
-  #settle(): void {
+  #settle(how: keyof Pins): void {
     const { pins, database } = this.#options
-    this.#pins = [Buffer.concat([uint(command.query, 1), Buffer.from(pins)])]
+    this.#pins = [Buffer.concat([uint(command.query, 1), Buffer.from(pins[how])])]
     if (database() !== '') this.#pins.push(Buffer.concat([uint(command.initDb, 1), Buffer.from(database())]))
   }
 
@@ -280,12 +287,9 @@ export class MysqlWire implements Wire<Question, Answer> {
       for (const bytes of longPackets(statement)) out.push({ kind: 'send', to: 'upstream', bytes })
       this.#statements.forgetLong(statement)
       this.#fetching = statement
-      this.#send(
-        withId(payload, statement.id),
-        count,
-        new Exchange('result', { ...answer, forbiddenOrigins: definition.answer.forbiddenOrigins }, runOf(answer)),
-        out,
-      )
+      const judged = { ...answer, forbiddenOrigins: definition.answer.forbiddenOrigins }
+      const asksCursor = payload[5] !== 0
+      this.#send(withId(payload, statement.id), count, new Exchange('result', judged, runOf(answer), asksCursor), out)
     })
   }
 

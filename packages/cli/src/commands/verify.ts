@@ -13,17 +13,20 @@ export interface VerifyOptions {
   readonly all?: true
   readonly file?: string
   readonly key?: readonly string[]
+  readonly session?: readonly string[]
   readonly json?: true
 }
 
 /** Answers 0 where it is whole and 1 where it is not. */
 export async function verifyCommand(session: string | undefined, options: VerifyOptions, terminal: Terminal): Promise<number> {
-  const { file, key = [] } = options
+  const { file, key = [], session: wanted = [] } = options
   if (file !== undefined && (session !== undefined || options.all === true))
     throw new Misconfigured('misused', 'verify a session of the gateway, or a file with --file, but not both at once')
   if (file === undefined && key.length > 0)
     throw new Misconfigured('misused', '--key goes with --file; the gateway pins the keys of its own home')
-  if (file !== undefined) return verifyFile(file, key, options.json === true, terminal)
+  if (file === undefined && wanted.length > 0)
+    throw new Misconfigured('misused', '--session goes with --file; of the gateway, verify a session with `sallyport verify ID`')
+  if (file !== undefined) return verifyFile(file, { keys: key, wanted, asJson: options.json === true }, terminal)
   const verified = await openClient(terminal.env).call<Verified>('POST', '/verify', session === undefined ? {} : { session })
   if (options.json === true) printJson(terminal, verified)
   else if (verified.whole) terminal.out(`whole: ${verified.sessions} session${verified.sessions === 1 ? '' : 's'}`)
@@ -36,9 +39,16 @@ export async function verifyCommand(session: string | undefined, options: Verify
   return verified.whole ? 0 : 1
 }
 
-async function verifyFile(file: string, keys: readonly string[], asJson: boolean, terminal: Terminal): Promise<number> {
+interface Asked {
+  readonly keys: readonly string[]
+  /** Sessions that must be in the file. */
+  readonly wanted: readonly string[]
+  readonly asJson: boolean
+}
+
+async function verifyFile(file: string, { keys, wanted, asJson }: Asked, terminal: Terminal): Promise<number> {
   const { pinsFrom, verifyEvidence } = await import('@sallyport/recorder')
-  const { state, sessions, findings, unpinned } = await verifyEvidence(file, pinsFrom(keys))
+  const { state, sessions, findings, unpinned } = await verifyEvidence(file, pinsFrom(keys), wanted)
   const faults = findings.map(({ session, kind, place, message }) => ({
     session: session ?? null,
     kind,
@@ -62,6 +72,8 @@ async function verifyFile(file: string, keys: readonly string[], asJson: boolean
 
 function wholeLine({ session, facts, statements, frames, endedAt, signers }: ProvedSession): string {
   const time = (microseconds: number): string => shortTime(new Date(microseconds / 1000))
+  // A session that is whole has its first frame.
+  if (facts === null) return `whole: session ${session}`
   const who = facts.onBehalfOf === null ? facts.identity.name : `${facts.identity.name} for ${facts.onBehalfOf}`
   const when = `${time(facts.startedAt)} to ${endedAt === null ? '' : time(endedAt)} UTC`
   return `whole: session ${session}, ${who} on ${facts.target}, ${when}, ${statements} statements, ${frames} frames, signed by key ${signers.join(', ')} of node ${facts.node}`

@@ -7,6 +7,7 @@ import { readQuery } from './queries.js'
 import type { CommonNames } from './queries.js'
 import type { TableName } from './reading.js'
 import type { Statement } from './statement.js'
+import { queryInParentheses } from './writes.js'
 
 /** Engines that keep rows of their own in this server. */
 const plainEngines = new Set(['INNODB', 'MYISAM', 'ARIA', 'MEMORY', 'HEAP', 'CSV', 'ARCHIVE', 'BLACKHOLE', 'ROCKSDB'])
@@ -128,11 +129,11 @@ function readCreateTable(grammar: Grammar, common: CommonNames, statement: State
     return
   }
   if (cursor.isSign('(') && cursor.isWordAhead(1, 'LIKE')) return cursor.skipParentheses()
-  if (cursor.isSign('(') && !cursor.isWordAhead(1, 'SELECT', 'WITH')) reachesOut(cursor, statement, object)
+  if (cursor.isSign('(') && !queryInParentheses(cursor)) reachesOut(cursor, statement, object)
   while (!cursor.atEnd) {
     cursor.word('IGNORE', 'REPLACE')
     cursor.word('AS')
-    if (cursor.isWord('SELECT', 'WITH') || (cursor.isSign('(') && cursor.isWordAhead(1, 'SELECT', 'WITH'))) {
+    if (cursor.isWord('SELECT', 'WITH', 'TABLE', 'VALUES') || (cursor.isSign('(') && queryInParentheses(cursor))) {
       readQuery(grammar, common, statement.root)
       return
     }

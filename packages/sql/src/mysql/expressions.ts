@@ -2,7 +2,19 @@
 
 import type { Cursor } from './cursor.js'
 import type { Block, Narrowing, Reading } from './reading.js'
-import { constantWords, infixSigns, infixWords, intervalUnits, reservedWords } from './words.js'
+import {
+  argumentWords,
+  comparisonSigns,
+  comparisonWords,
+  constantWords,
+  infixSigns,
+  infixWords,
+  intervalUnits,
+  reservedFunctions,
+  reservedWords,
+  typeWords,
+  windowWords,
+} from './words.js'
 
 /** The two halves of the grammar call each other through this. */
 export interface Grammar {
@@ -16,11 +28,21 @@ export interface Grammar {
 /** One run of operands between AND and OR. */
 interface Term {
   columns: number
+  /** `id = 5 = 0` compares what a comparison came to, and holds for every other row. */
+  comparisons: number
   selfCompared: boolean
 }
 
+const newTerm = (): Term => ({ columns: 0, comparisons: 0, selfCompared: false })
+
 export function readExpression(grammar: Grammar, block: Block): Narrowing {
   return grammar.cursor.nested(() => new Expression(grammar, block).read())
+}
+
+/** `id` and `orders.id` are one column, wherever both can be written. */
+function isSame(left: string | undefined, right: string | undefined): boolean {
+  if (left === undefined || right === undefined) return false
+  return left === right || left.endsWith(` . ${right}`) || right.endsWith(` . ${left}`)
 }
 
 export function isQueryAhead(cursor: Cursor): boolean {
@@ -36,8 +58,10 @@ class Expression {
   readonly #cursor: Cursor
   readonly #block: Block
   /** Alternatives, each a list of terms that must all hold. */
-  readonly #alternatives: Term[][] = [[{ columns: 0, selfCompared: false }]]
+  readonly #alternatives: Term[][] = [[newTerm()]]
   #between = 0
+  /** Whether the operand at hand is the right side of something that is neither AND nor OR. */
+  #compared = false
 
   constructor(grammar: Grammar, block: Block) {
     this.#grammar = grammar
@@ -46,10 +70,29 @@ class Expression {
   }
 
   read(): Narrowing {
-    do this.#operand()
-    while (this.#infix())
-    const bounded = this.#alternatives.every((terms) => terms.some((term) => term.columns > 0 && !term.selfCompared))
-    return { bounded }
+    let left = this.#shapedOperand()
+    while (this.#infix()) {
+      const right = this.#shapedOperand()
+      // `x = x` is true of every row that has an x.
+      if (this.#compared && isSame(left, right)) this.#term.selfCompared = true
+      left = right
+    }
+    const narrows = (term: Term): boolean => term.columns > 0 && term.comparisons < 2 && !term.selfCompared
+    return {
+      bounded: this.#alternatives.every((terms) => terms.some(narrows)),
+      opposed: this.#alternatives.some((terms) => terms.every(narrows)),
+    }
+  }
+
+  /** How an operand that looks at columns is written: without parentheses. */
+  #shapedOperand(): string | undefined {
+    const { columns } = this.#grammar.reading
+    const before = columns.length
+    const from = this.#cursor.at
+    this.#operand()
+    if (columns.length === before) return undefined
+    const tokens = this.#cursor.tokens.slice(from, this.#cursor.at).filter(({ value }) => value !== '(' && value !== ')')
+    return tokens.map(({ value }) => value.toLowerCase()).join(' ')
   }
 
   get #term(): Term {
@@ -63,36 +106,30 @@ class Expression {
     if (token === undefined) return false
     if (token.kind === 'operator' && infixSigns.has(token.value)) {
       cursor.at += 1
-      if (token.value === '||') this.#alternatives.push([{ columns: 0, selfCompared: false }])
-      if (token.value === '&&') this.#alternatives[this.#alternatives.length - 1]?.push({ columns: 0, selfCompared: false })
-      if (token.value === '=') this.#markSelfCompared()
+      if (token.value === '||') this.#alternatives.push([newTerm()])
+      if (token.value === '&&') this.#alternatives[this.#alternatives.length - 1]?.push(newTerm())
+      this.#compared = token.value !== '||' && token.value !== '&&'
+      if (comparisonSigns.has(token.value)) this.#term.comparisons += 1
       return true
     }
     if (token.kind !== 'word' || !infixWords.has(token.value)) return false
     cursor.at += 1
+    if (comparisonWords.has(token.value)) this.#term.comparisons += 1
     return this.#infixWord(token.value)
-  }
-
-  /** `x = x` is true of every row that has an x. */
-  #markSelfCompared(): void {
-    const { tokens, at } = this.#cursor
-    const left = tokens[at - 2]
-    const right = tokens[at]
-    if (left !== undefined && right !== undefined && left.kind === right.kind && left.value === right.value)
-      this.#term.selfCompared = true
   }
 
   /** Whether an operand follows. */
   #infixWord(word: string): boolean {
     const cursor = this.#cursor
+    this.#compared = !['OR', 'XOR', 'AND'].includes(word)
     switch (word) {
       case 'OR':
       case 'XOR':
-        this.#alternatives.push([{ columns: 0, selfCompared: false }])
+        this.#alternatives.push([newTerm()])
         return true
       case 'AND':
         if (this.#between > 0) this.#between -= 1
-        else this.#alternatives[this.#alternatives.length - 1]?.push({ columns: 0, selfCompared: false })
+        else this.#alternatives[this.#alternatives.length - 1]?.push(newTerm())
         return true
       case 'BETWEEN':
         this.#between += 1
@@ -128,6 +165,7 @@ class Expression {
 
   #operand(): void {
     const cursor = this.#cursor
+    const from = cursor.at
     while (cursor.sign('+', '-', '~', '!') || cursor.word('NOT', 'BINARY'));
     const { token } = cursor
     switch (token?.kind) {
@@ -141,7 +179,7 @@ class Expression {
         while (cursor.token?.kind === 'string') cursor.at += 1
         return
       case 'operator':
-        return this.#parenthesised()
+        return this.#group(cursor.at > from)
       case 'quoted':
         return this.#named()
       case 'word':
@@ -151,6 +189,23 @@ class Expression {
     }
   }
 
+  /** One expression in parentheses narrows as what is inside does; where it is negated or compared, its opposite must as well. */
+  #group(signed: boolean): void {
+    const cursor = this.#cursor
+    const term = this.#term
+    const before = term.columns
+    cursor.needSign('(')
+    const inner = this.#queryOrList()
+    cursor.needSign(')')
+    if (inner === undefined) return
+    const next = cursor.token
+    const compares =
+      (next?.kind === 'operator' && infixSigns.has(next.value) && next.value !== '&&' && next.value !== '||') ||
+      (next?.kind === 'word' && infixWords.has(next.value) && !['AND', 'OR', 'XOR'].includes(next.value))
+    const narrows = inner.bounded && (inner.opposed || !(signed || this.#compared || compares))
+    if (!narrows) term.columns = before
+  }
+
   #parenthesised(): void {
     const cursor = this.#cursor
     cursor.needSign('(')
@@ -158,15 +213,21 @@ class Expression {
     cursor.needSign(')')
   }
 
-  #queryOrList(): void {
+  /** What a single expression says; undefined for a query or a list. */
+  #queryOrList(): Narrowing | undefined {
     const cursor = this.#cursor
     let depth = 0
     while (cursor.isSignAhead(depth, '(')) depth += 1
     const inner = cursor.ahead(depth)
     const isQuery = inner?.kind === 'word' && ['SELECT', 'WITH'].includes(inner.value)
-    if ((isQuery && depth === 0) || isQueryAhead(cursor)) return this.#subquery()
-    do this.#sub()
-    while (cursor.sign(','))
+    if ((isQuery && depth === 0) || isQueryAhead(cursor)) {
+      this.#subquery()
+      return undefined
+    }
+    const only = this.#sub()
+    if (!cursor.isSign(',')) return only
+    while (cursor.sign(',')) this.#sub()
+    return undefined
   }
 
   /** What a sub-select looks at may narrow what is around it. */
@@ -177,10 +238,11 @@ class Expression {
   }
 
   /** An expression inside this one: what it says of columns counts for the term around it. */
-  #sub(): void {
+  #sub(): Narrowing {
     const before = this.#grammar.reading.columns.length
-    this.#grammar.expression(this.#block)
+    const narrowing = this.#grammar.expression(this.#block)
     this.#term.columns += this.#grammar.reading.columns.length - before
+    return narrowing
   }
 
   #word(word: string): void {
@@ -341,59 +403,3 @@ export function readWindow(grammar: Grammar, block: Block): void {
   }
   cursor.needSign(')')
 }
-
-const windowWords = [
-  'PARTITION',
-  'ORDER',
-  'BY',
-  'ASC',
-  'DESC',
-  'ROWS',
-  'RANGE',
-  'BETWEEN',
-  'AND',
-  'UNBOUNDED',
-  'PRECEDING',
-  'FOLLOWING',
-  'CURRENT',
-  'ROW',
-  'EXCLUDE',
-]
-const argumentWords = [
-  'DISTINCT',
-  'ALL',
-  'FROM',
-  'FOR',
-  'BOTH',
-  'LEADING',
-  'TRAILING',
-  'SEPARATOR',
-  'ASC',
-  'DESC',
-  'LIMIT',
-  'OFFSET',
-]
-/** Reserved words that are functions too. */
-const reservedFunctions = new Set([
-  'CONVERT',
-  'CHAR',
-  'IF',
-  'INSERT',
-  'LEFT',
-  'MOD',
-  'REPEAT',
-  'REPLACE',
-  'RIGHT',
-  'VALUES',
-  'DEFAULT',
-  'INTERVAL',
-  'DATABASE',
-  'SCHEMA',
-  'USER',
-  'GROUPING',
-])
-const typeWords = new Set(
-  'CHAR CHARACTER VARCHAR BINARY SET SIGNED UNSIGNED INTEGER INT DECIMAL DEC NUMERIC DATE DATETIME TIME TIMESTAMP YEAR JSON DOUBLE FLOAT REAL PRECISION ARRAY NCHAR NATIONAL ASCII UNICODE UTF8 UTF8MB4 UTF8MB3 LATIN1 COLLATE POINT GEOMETRY INET6 INET4 UUID VECTOR BIGINT'.split(
-    ' ',
-  ),
-)

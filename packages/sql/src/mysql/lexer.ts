@@ -27,7 +27,7 @@ const maxTokens = 400_000
 const everyServer = 50_699
 const introducers = new Set(['_UTF8', '_UTF8MB3', '_UTF8MB4', '_BINARY', '_LATIN1', '_ASCII'])
 const operators = ['<=>', '->>', '<<', '>>', '<=', '>=', '<>', '!=', ':=', '&&', '||', '->']
-const singles = '+-*/%&|^~!<>=(),.;'
+const singles = '+-*/%&|^~!<>=(),.;:'
 
 const word = /[A-Za-z0-9_$\x80-\xff]+/y
 const number = /(?:0x[0-9a-fA-F]+|0b[01]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z0-9_$\x80-\xff])/y

@@ -95,27 +95,19 @@ class Scan {
     return end > 0
   }
 
-  /** Strings with escapes, and those that may be names, stay as they are. */
+  /** Strings that may be names stay, with their mark, since equal strings must be seen to be equal; of those with escapes nothing certain can be said. */
   #string(code: number): boolean {
     const text = this.#text
     let end = this.#at + 1
-    let plain = true
-    for (;;) {
+    while (text.charCodeAt(end) !== code) {
       const here = text.charCodeAt(end)
-      if (Number.isNaN(here) || here === 0) return false
-      if (here === backslash) {
-        plain = false
-        end += 2
-      } else if (here !== code) end += 1
-      else if (text.charCodeAt(end + 1) === code) {
-        plain = false
-        end += 2
-      } else break
+      if (Number.isNaN(here) || here === 0 || here === backslash) return false
+      end += 1
     }
-    const isValue = plain && beforeValues.has(this.#before)
-    if (isValue && this.#strings.length >= maxLiterals) return false
-    if (isValue) this.#mark(`s${indexOf(this.#strings, text.slice(this.#at + 1, end))}`, end + 1)
-    else this.#at = end + 1
+    if (text.charCodeAt(end + 1) === code || this.#strings.length >= maxLiterals) return false
+    const mark = `s${indexOf(this.#strings, text.slice(this.#at + 1, end))}`
+    if (!beforeValues.has(this.#before)) this.#at = end + 1
+    this.#mark(mark, end + 1)
     this.#before = code
     return true
   }

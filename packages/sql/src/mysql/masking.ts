@@ -9,10 +9,10 @@ import type { MysqlTable } from './catalog.js'
 import { NotUnderstood } from './cursor.js'
 import { decode, LexFault } from './lexer.js'
 import type { Token } from './lexer.js'
-import type { TableReference } from './reading.js'
+import type { TableName, TableReference } from './reading.js'
 import type { Statement } from './statement.js'
 import { maskedSql, quotedName, strictest } from './transforms.js'
-import { parseText } from './understand.js'
+import { isOpenInformation, parseText } from './understand.js'
 import type { MysqlContext } from './understand.js'
 
 /** An alias may have 256 characters. */
@@ -66,6 +66,7 @@ class Masking {
 
   #edits(statement: Statement, tokens: readonly Token[], bytes: string, salt: string): Edit[] {
     const { reading } = statement
+    for (const table of [...reading.tables, ...statement.whole]) this.#needTold(table)
     for (const { name } of reading.shadowed) {
       if (this.#context.catalog.find(this.#context.database, name).some((table) => this.#of(table).size > 0)) {
         throw new Untraceable(`${name} is the name of a masked table and of a common table expression`)
@@ -86,6 +87,17 @@ class Masking {
       ...this.#unqualified(statement, tokens),
     ]
     return [...edits, ...namesKept(statement, edits, tokens, bytes)]
+  }
+
+  /** A table nobody knows may hold anything: that no mask names its columns says nothing. */
+  #needTold({ database, name }: TableName): void {
+    const { catalog, database: current, temporaries } = this.#context
+    const inside = database ?? current
+    const isTold =
+      catalog.find(inside, name).length > 0 ||
+      temporaries.has(`${inside === '' ? '?' : inside}.${name}`.toLowerCase()) ||
+      isOpenInformation(inside, name)
+    if (!isTold) throw new Untraceable(`what ${name} holds is not known`)
   }
 
   /** Statements that write, define or run something cannot be masked: none of their masked columns may be read. */

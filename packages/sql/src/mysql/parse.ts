@@ -12,7 +12,7 @@ import type { Block } from './reading.js'
 import { readSet } from './settings.js'
 import { readShow } from './show.js'
 import type { Statement } from './statement.js'
-import { readWrite } from './writes.js'
+import { assignments, readWrite } from './writes.js'
 
 const maxStatements = 1_000
 const administration = [
@@ -28,7 +28,6 @@ const administration = [
   'RESTART',
   'CLONE',
   'CACHE',
-  'START_SLAVE',
   'STOP',
   'BACKUP',
 ]
@@ -168,7 +167,7 @@ function readOther(grammar: Grammar, common: CommonNames, statement: Statement):
   else if (cursor.word('KILL')) readKill(cursor, statement)
   else if (cursor.word('LOCK')) readLock(cursor, statement)
   else if (cursor.word('UNLOCK')) cursor.needWord('TABLE', 'TABLES')
-  else if (cursor.word('LOAD')) readLoad(cursor, statement)
+  else if (cursor.word('LOAD')) readLoad(grammar, statement)
   else if (cursor.isWord('ANALYZE', 'OPTIMIZE', 'CHECK', 'REPAIR')) readUpkeep(cursor, statement)
   else if (cursor.isWord('GET')) {
     // GET DIAGNOSTICS repeats the texts of errors.
@@ -272,7 +271,8 @@ function readLock(cursor: Cursor, statement: Statement): void {
 }
 
 /** A file of the client is never sent; a file of the server is its administrator's. */
-function readLoad(cursor: Cursor, statement: Statement): void {
+function readLoad(grammar: Grammar, statement: Statement): void {
+  const { cursor } = grammar
   cursor.needWord('DATA', 'XML')
   while (cursor.word('LOW_PRIORITY', 'CONCURRENT'));
   if (cursor.word('LOCAL')) statement.refusal = 'LOAD DATA LOCAL would send a file of the client; load it with INSERT'
@@ -283,8 +283,11 @@ function readLoad(cursor: Cursor, statement: Statement): void {
   cursor.needWord('TABLE')
   const object = tableName(cursor)
   statement.done.push({ access: 'admin', verb: 'load', object }, { access: 'write', verb: 'insert', object })
-  // SET and the column list may hold expressions; they read nothing but the file where they hold no query.
-  while (!cursor.atEnd) if (cursor.take().value === 'SELECT') cursor.fail()
+  while (!cursor.atEnd) {
+    if (cursor.words('CHARACTER', 'SET')) cursor.take()
+    else if (cursor.word('SET')) assignments(grammar, statement.root)
+    else cursor.take()
+  }
 }
 
 function readUpkeep(cursor: Cursor, statement: Statement): void {

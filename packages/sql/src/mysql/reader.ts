@@ -76,11 +76,11 @@ class Reader implements MysqlReader {
   understand(bytes: string, context: MysqlContext): Settled<MysqlUnderstanding> {
     if (bytes.length > rememberedBytes) return this.#understandFar(bytes, context, (made) => made)
     const place = this.#contexts.key(context)
-    const key = `${place} ${bytes}`
+    const key = `${place} t ${bytes}`
     const known = this.#understood.get(key)
     if (known !== undefined) return known
     const general = literalless(bytes)
-    const shared = general === undefined || holdsSecretWords(bytes) ? undefined : `${place} \u0001${general}`
+    const shared = general === undefined || holdsSecretWords(bytes) ? undefined : `${place} g ${general}`
     const alike = shared === undefined ? undefined : this.#understood.get(shared)
     if (alike !== undefined) return general === bytes ? alike : { ...alike, text: decode(bytes) }
     const keep = (made: MysqlUnderstanding): MysqlUnderstanding => {
@@ -98,7 +98,7 @@ class Reader implements MysqlReader {
     keep: (made: MysqlUnderstanding) => MysqlUnderstanding,
   ): Promise<MysqlUnderstanding> {
     return this.#ask({ kind: 'understand', text: bytes, context: this.#contexts.sent(context) }, context).then((answer) => {
-      if (answer === 'refused') return notUnderstood(bytes)
+      if (isUnasked(answer)) return notUnderstood(bytes)
       return keep(typeof answer === 'object' && answer.kind === 'understanding' ? answer.understanding : notUnderstood(bytes))
     })
   }
@@ -115,7 +115,7 @@ class Reader implements MysqlReader {
     const question = { kind: 'mask', text: bytes, context: this.#contexts.sent(context), masks, salt } as const
     return this.#ask(question, context).then((answer) => {
       const lost: Rewriting = { kind: 'untraceable', reason: 'the text could not be read' }
-      if (answer === 'refused') return lost
+      if (isUnasked(answer)) return lost
       return keep(typeof answer === 'object' && answer.kind === 'rewriting' ? answer.rewriting : lost)
     })
   }
@@ -126,14 +126,13 @@ class Reader implements MysqlReader {
 
   #ask(question: MysqlQuestion, { catalog }: MysqlContext): Promise<MysqlAnswer | NoAnswer> {
     const id = question.context.catalog
-    if (!this.#registered.has(id)) {
-      for (const oldest of this.#registered) {
-        if (this.#registered.size < maxCatalogs) break
-        this.#registered.delete(oldest)
-        this.#pool.forgetCatalog(oldest)
-      }
-      this.#registered.add(id)
-      this.#pool.registerCatalog(id, catalog.rows)
+    // What was asked about last is forgotten last; a target that was forgotten is registered again as soon as it is asked about.
+    if (!this.#registered.delete(id)) this.#pool.registerCatalog(id, catalog.rows)
+    this.#registered.add(id)
+    for (const oldest of this.#registered) {
+      if (this.#registered.size <= maxCatalogs) break
+      this.#registered.delete(oldest)
+      this.#pool.forgetCatalog(oldest)
     }
     return this.#pool.ask(question)
   }
@@ -145,6 +144,11 @@ class Reader implements MysqlReader {
     this.#masks.set(masks, key)
     return key
   }
+}
+
+/** Nothing that is true of the text: not to be remembered. */
+function isUnasked(answer: MysqlAnswer | NoAnswer): boolean {
+  return answer === 'refused' || (typeof answer === 'object' && answer.kind === 'no-catalog')
 }
 
 /** Its text is all that the values change in what is known of it. */

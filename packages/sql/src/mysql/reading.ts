@@ -48,6 +48,8 @@ export interface FunctionCall {
 export interface Narrowing {
   /** Every alternative of it looks at a column. */
   readonly bounded: boolean
+  /** The same of its opposite, as NOT makes it. */
+  readonly opposed: boolean
 }
 
 export class Reading {

@@ -1,8 +1,9 @@
 // SET. What the lexer relies on may only be set to what it already is; the rest of a session's own settings are its own.
 
 import type { Cursor } from './cursor.js'
-import { readAdministration, skipRest } from './definitions.js'
+import { readAdministration } from './definitions.js'
 import type { Grammar } from './expressions.js'
+import type { Token } from './lexer.js'
 import type { Statement } from './statement.js'
 import { allowedSqlModes } from './words.js'
 
@@ -16,7 +17,7 @@ export function readSet(grammar: Grammar, statement: Statement): void {
   const { cursor } = grammar
   cursor.needWord('SET')
   if (cursor.isWord('PASSWORD', 'ROLE', 'RESOURCE') || (cursor.isWord('DEFAULT') && cursor.isWordAhead(1, 'ROLE')))
-    return readAdministration(cursor, statement, 'set')
+    return readAccount(cursor, statement)
   if (cursor.isWord('STATEMENT')) cursor.fail()
   do readAssignment(grammar, statement)
   while (cursor.sign(','))
@@ -24,10 +25,11 @@ export function readSet(grammar: Grammar, statement: Statement): void {
 
 function readAssignment(grammar: Grammar, statement: Statement): void {
   const { cursor } = grammar
+  if (cursor.isWord('PASSWORD', 'ROLE')) return readAccount(cursor, statement)
   if (cursor.isWord('NAMES', 'CHARACTER', 'CHARSET')) return readNames(cursor, statement)
   if (cursor.isWord('TRANSACTION') || (cursor.isWord('SESSION', 'LOCAL', 'GLOBAL') && cursor.isWordAhead(1, 'TRANSACTION'))) {
     if (cursor.isWord('GLOBAL')) statement.done.push({ access: 'admin', verb: 'set', object: undefined })
-    return skipRest(cursor)
+    return readTransactionSettings(cursor)
   }
   const { scope, name } = readTarget(cursor)
   if (!cursor.sign('=', ':=')) cursor.fail()
@@ -37,6 +39,23 @@ function readAssignment(grammar: Grammar, statement: Statement): void {
   if (pinned.has(name)) return readCharset(cursor, statement)
   if (cursor.word('ON', 'ALL', 'BINARY', 'ROW', 'SYSTEM')) return
   grammar.expression(statement.root)
+}
+
+/** What follows a comma may be a setting again (MariaDB), which must not go unread. */
+function readAccount(cursor: Cursor, statement: Statement): void {
+  const from = cursor.at
+  readAdministration(cursor, statement, 'set')
+  const isComma = (token: Token): boolean => token.kind === 'operator' && token.value === ','
+  if (cursor.tokens.slice(from, cursor.at).some(isComma)) cursor.fail()
+}
+
+const transactionWords = [
+  'SESSION', 'LOCAL', 'GLOBAL', 'TRANSACTION', 'ISOLATION', 'LEVEL', 'READ', 'WRITE', 'ONLY', 'COMMITTED', 'UNCOMMITTED', 'REPEATABLE',
+  'SERIALIZABLE',
+] // prettier-ignore
+
+function readTransactionSettings(cursor: Cursor): void {
+  while (!cursor.atEnd) if (!cursor.sign(',')) cursor.needWord(...transactionWords)
 }
 
 function readTarget(cursor: Cursor): { readonly scope: 'global' | 'session' | 'user'; readonly name: string } {

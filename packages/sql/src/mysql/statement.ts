@@ -3,7 +3,7 @@
 import type { Block, Reading, TableName, TableReference } from './reading.js'
 
 /** A table that is written, and which of its columns; none named: all or some of them. */
-interface Written {
+export interface Written {
   readonly verb: 'insert' | 'replace' | 'update' | 'delete'
   readonly table: TableReference
   readonly columns: readonly string[]

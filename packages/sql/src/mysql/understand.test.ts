@@ -102,6 +102,7 @@ describe('effects', () => {
     ['begin', []],
     ['show tables', []],
     ['show processlist', ['unknown show']],
+    ['create procedure p() again: loop leave again; end loop', ['schema create shop.p', 'unknown create shop.p']],
     ['', []],
   ])('%s', (text, expected) => expect(short(text)).toEqual(expected))
 
@@ -111,6 +112,7 @@ describe('effects', () => {
       'select from users',
       'selec 1',
       'select 1 1 1',
+      'select id:name from users',
       'select (1',
       'xa begin',
       'select * from users procedure analyse()',
@@ -254,6 +256,10 @@ describe('masking', () => {
     ['update users set name = ssn', 'untraceable'],
     ['insert into orders select id, id, ssn from users', 'untraceable'],
     ['create table copy as select * from users', 'untraceable'],
+    ['create table copy as table users', 'untraceable'],
+    ['create table copy (a int) ((select ssn from users))', 'untraceable'],
+    ['insert into orders (id) select id from users on duplicate key update note = ssn', 'untraceable'],
+    ["load data infile '/tmp/x' into table orders (id) set note = (select ssn from users limit 1)", 'untraceable'],
     ['create view v as select ssn from users', 'untraceable'],
     ['alter table users rename column ssn to s', 'untraceable'],
     ['rename table users to harmless', 'untraceable'],
@@ -266,6 +272,16 @@ describe('masking', () => {
     ["prepare p from 'select ssn from users'", 'untraceable'],
     ["execute immediate 'select ssn from users'", 'untraceable'],
     ['handler users open', 'untraceable'],
+    ['select * from nowhere', 'untraceable'],
+    ['select 1 from orders where id in (select id from nowhere)', 'untraceable'],
+    ['insert into orders select id, id, name from nowhere', 'untraceable'],
+    ['rename table nowhere to harmless', 'untraceable'],
+    ['select authentication_string from mysql.user', 'untraceable'],
+    ['select * from information_schema.processlist', 'untraceable'],
+    ['select table_name from information_schema.tables', 'unchanged'],
+    ['select * from mine', 'unchanged'],
+    ['with o as (select id from orders) select id from o as p', 'unchanged'],
+    ['select 1', 'unchanged'],
   ])('%s', (text, expected) => expect(masked(text)).toBe(expected))
 
   it('follows a view to what it is made of', () => {

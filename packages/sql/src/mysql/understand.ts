@@ -9,7 +9,7 @@ import { decode, lex, LexFault } from './lexer.js'
 import type { Lexed } from './lexer.js'
 import { parse } from './parse.js'
 import type { TableName } from './reading.js'
-import type { Statement } from './statement.js'
+import type { Statement, Written } from './statement.js'
 import { pureFunctions } from './words.js'
 
 export interface MysqlContext {
@@ -49,6 +49,11 @@ const maxTextBytes = 64 * 1024 * 1024
 const maxSecretBytes = 1024 * 1024
 const openInformation =
   /^(applicable_roles|character_sets|check_constraints|collations|collation_character_set_applicability|columns|enabled_roles|engines|events|files|key_column_usage|keywords|parameters|partitions|plugins|referential_constraints|routines|schemata|sequences|statistics|system_variables|tables|tablespaces|table_constraints|triggers|views|st_geometry_columns)$/
+
+/** What every account may read of the server's description of itself; its columns hold nobody's data. */
+export function isOpenInformation(database: string, name: string): boolean {
+  return database.toLowerCase() === 'information_schema' && openInformation.test(name.toLowerCase())
+}
 
 export function understandMysql(bytes: string, context: MysqlContext): MysqlUnderstanding {
   try {
@@ -174,24 +179,7 @@ class Meaning {
 
   #statement(statement: Statement): void {
     this.#reads(statement)
-    for (const { verb, table, columns, bounded } of statement.written) {
-      for (const known of this.#tables(table)) {
-        const named = known.table === undefined ? columns : columns.filter((each) => has(known.table as MysqlTable, each))
-        if (verb === 'update' && columns.length > 0 && named.length === 0) continue
-        const all =
-          columns.length === 0 && verb !== 'delete' && known.table !== undefined
-            ? known.table.columns.map(({ name }) => name)
-            : named
-        const spelled = all.map((each) => `${known.object}.${spelling(known.table, each)}`)
-        const effect = {
-          access: 'write' as const,
-          verb,
-          object: known.object,
-          ...(spelled.length === 0 ? {} : { columns: spelled }),
-        }
-        this.#add(bounded === undefined || verb === 'insert' || verb === 'replace' ? effect : { ...effect, bounded })
-      }
-    }
+    for (const written of statement.written) for (const change of this.#changes(written)) this.#writes(written, change)
     for (const { access, verb, object } of statement.done) {
       const name = object === undefined ? '' : typeof object === 'string' ? object : this.#nameOf(object)
       const trusted = verb === 'call' && matchesAnyName(this.#context.trustedFunctions, name)
@@ -204,6 +192,35 @@ class Meaning {
     this.#functions(statement)
   }
 
+  /** The tables that a write changes; of those that only stand beside it in a join, none of the columns is set. */
+  #changes({ verb, table, columns }: Written): Change[] {
+    return this.#tables(table).flatMap((known): Change[] => {
+      const named = known.table === undefined ? columns : columns.filter((each) => has(known.table as MysqlTable, each))
+      if (verb === 'update' && columns.length > 0 && named.length === 0) return []
+      const all = columns.length === 0 && verb !== 'delete' && known.table !== undefined
+      return [{ known, columns: all ? (known.table?.columns ?? []).map(({ name }) => name) : named }]
+    })
+  }
+
+  #writes({ verb, bounded }: Written, { known, columns }: Change): void {
+    const narrowed = bounded === undefined || verb === 'insert' || verb === 'replace' ? {} : { bounded }
+    const spelled = columns.map((each) => `${known.object}.${spelling(known.table, each)}`)
+    const touched = spelled.length === 0 ? {} : { columns: spelled }
+    this.#add({ access: 'write', verb, object: known.object, ...touched, ...narrowed })
+    if (known.table?.isView === true) this.#writesThrough(known.table, verb, columns, narrowed)
+  }
+
+  /** A view passes writes on to what it is made of; where that cannot be told it is unknown. */
+  #writesThrough(view: MysqlTable, verb: string, columns: readonly string[], narrowed: Pick<Effect, 'bounded'>): void {
+    const wanted = verb === 'delete' ? view.columns.map(({ name }) => name) : columns.map((each) => spelling(view, each))
+    const origins = new Set(wanted.flatMap((each) => [...(view.lineage?.get(each) ?? [])]))
+    if (origins.size === 0) this.#add({ access: 'unknown', verb, object: `${view.database}.${view.name}` })
+    for (const origin of origins) {
+      const touched = verb === 'delete' ? {} : { columns: [origin] }
+      this.#add({ access: 'write', verb, object: origin.slice(0, origin.lastIndexOf('.')), ...touched, ...narrowed })
+    }
+  }
+
   #reads(statement: Statement): void {
     const { reading } = statement
     const { catalog, database } = this.#context
@@ -214,7 +231,8 @@ class Meaning {
         read.set(table, columns.add(name))
       }
     }
-    const targets = new Set(statement.written.map(({ table }) => table))
+    const changed = statement.written.filter((written) => this.#changes(written).length > 0)
+    const targets = new Set(changed.map(({ table }) => table))
     for (const reference of reading.tables) {
       for (const known of this.#tables(reference)) {
         const columns = known.table === undefined ? undefined : read.get(known.table)
@@ -236,7 +254,7 @@ class Meaning {
       return
     }
     const [database, name] = splitName(object)
-    if (known.temporary || (database === 'information_schema' && openInformation.test(name.toLowerCase()))) {
+    if (known.temporary || isOpenInformation(database, name)) {
       return this.#add({ access: 'read', verb: 'select', object })
     }
     // Not in the catalogue: what columns it has cannot be told.
@@ -305,6 +323,11 @@ class Meaning {
     }
     return decode([...parts, this.#bytes.slice(before)].join(''))
   }
+}
+
+interface Change {
+  readonly known: Known
+  readonly columns: readonly string[]
 }
 
 interface Known {

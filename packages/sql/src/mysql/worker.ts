@@ -9,15 +9,17 @@ import { understandMysql } from './understand.js'
 import type { MysqlContext } from './understand.js'
 
 const catalogs = new Map<string, MysqlCatalog>()
-const unknownCatalog = new MysqlCatalog([], [], [])
 
-function contextOf({ catalog, database, temporaries, trustedFunctions }: SentContext): MysqlContext {
-  return { catalog: catalogs.get(catalog) ?? unknownCatalog, database, temporaries: new Set(temporaries), trustedFunctions }
+function contextOf({ catalog: id, database, temporaries, trustedFunctions }: SentContext): MysqlContext | undefined {
+  const catalog = catalogs.get(id)
+  return catalog === undefined ? undefined : { catalog, database, temporaries: new Set(temporaries), trustedFunctions }
 }
 
 function answer(question: MysqlQuestion): MysqlAnswer {
   const { text } = question
   const context = contextOf(question.context)
+  // Without its catalogue no table would be masked and no function anybody's own.
+  if (context === undefined) return { kind: 'no-catalog' }
   if (question.kind === 'understand') return { kind: 'understanding', understanding: understandMysql(text, context) }
   return { kind: 'rewriting', rewriting: maskMysql(text, context, question.masks, question.salt) }
 }

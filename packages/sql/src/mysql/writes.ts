@@ -26,17 +26,21 @@ function readInsert(grammar: Grammar, common: CommonNames, statement: Statement,
   cursor.word('INTO')
   const table = target(grammar, common, root)
   const columns = cursor.isSign('(') && !queryInParentheses(cursor) ? columnList(cursor) : []
+  let changing = root
   if (cursor.word('VALUES', 'VALUE')) readRows(grammar, root)
   else if (cursor.word('SET')) columns.push(...assignments(grammar, root))
-  else if (isQueryAhead(cursor) || cursor.isSign('(')) readQuery(grammar, common, undefined)
-  else cursor.fail()
+  else if (isQueryAhead(cursor) || cursor.isSign('(')) {
+    readQuery(grammar, common, undefined)
+    // ON DUPLICATE KEY UPDATE sees what the query selects from.
+    changing = grammar.reading.block(root, cursor.at, true)
+  } else cursor.fail()
   if (cursor.word('AS')) {
     cursor.name()
     if (cursor.isSign('(')) cursor.skipParentheses()
   }
   const before = columns.length
   if (cursor.words('ON', 'DUPLICATE', 'KEY', 'UPDATE')) {
-    const changed = assignments(grammar, root)
+    const changed = assignments(grammar, changing)
     if (before > 0) columns.push(...changed)
     statement.written.push({ verb: 'update', table, columns: changed, bounded: true })
   }
@@ -44,7 +48,7 @@ function readInsert(grammar: Grammar, common: CommonNames, statement: Statement,
   statement.written.push({ verb, table, columns, bounded: undefined })
 }
 
-function queryInParentheses(cursor: Cursor): boolean {
+export function queryInParentheses(cursor: Cursor): boolean {
   let depth = 1
   while (cursor.isSignAhead(depth, '(')) depth += 1
   return cursor.isWordAhead(depth, 'SELECT', 'WITH', 'VALUES', 'TABLE')
@@ -80,7 +84,7 @@ function readRows(grammar: Grammar, block: Block): void {
   } while (cursor.sign(','))
 }
 
-function assignments(grammar: Grammar, block: Block): string[] {
+export function assignments(grammar: Grammar, block: Block): string[] {
   return qualifiedAssignments(grammar, block).map(({ column }) => column)
 }
 

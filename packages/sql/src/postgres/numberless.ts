@@ -25,6 +25,8 @@ export function numberless(text: string): string | undefined {
   for (let at = 0; at < text.length;) {
     const code = text.charCodeAt(at)
     const next = text.charCodeAt(at + 1)
+    // Where marks would stand.
+    if (code === 1) return undefined
     if (isDigit(code)) {
       const end = numberEnd(text, at)
       if (end === undefined || numbers.length >= maxLiterals) return undefined
