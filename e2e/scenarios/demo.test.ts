@@ -17,7 +17,7 @@ it('plays its tour once and ends', async () => {
   const before = scratches()
   const entry = join(checkout, 'packages', 'cli', 'bin', 'sallyport.js')
   const shown = await run(entry, ['demo', '--once'], { env: { SALLYPORT_HOME: directory } })
-  expect([shown.code, shown.stderr.replaceAll(/^npm warn.*\n/gm, '')]).toEqual([0, 'stopping\n'])
+  expect([shown.code, shown.stderr.replaceAll(/^(?:npm warn|\(node:|\(Use `node).*\n/gm, '')]).toEqual([0, 'stopping\n'])
   for (const part of [
     'denied by rule agents-change-no-schema',
     'DELETE 12',
