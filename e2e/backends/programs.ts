@@ -14,6 +14,7 @@ export const serverUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } 
 const programNames = [
   'mariadb',
   'mariadbd',
+  'mariadb-dump',
   'mariadb-install-db',
   'psql',
   'pgbench',
