@@ -161,12 +161,15 @@ describe('what is not covered', () => {
 })
 
 describe('what cannot be masked is denied', () => {
-  it.each(['json/zstd', 'latin/identity', 'xml/identity', 'html/identity', 'bytes/identity'])('%s', async (path) => {
-    const answer = await stage.ask(`/p/${path}`)
-    const text = await answer.text().catch(() => '')
-    expectNothing(text)
-    expect([answer.status, text]).toEqual([403, expect.stringMatching(/cannot be masked/)])
-  })
+  it.each(['json/zstd', 'json/constructor', 'latin/identity', 'xml/identity', 'html/identity', 'bytes/identity'])(
+    '%s',
+    async (path) => {
+      const answer = await stage.ask(`/p/${path}`)
+      const text = await answer.text().catch(() => '')
+      expectNothing(text)
+      expect([answer.status, text]).toEqual([403, expect.stringMatching(/cannot be masked/)])
+    },
+  )
 
   it('what turns out not to be what it says is cut off', async () => {
     await expect(stage.ask('/p/json/raw').then((answer) => answer.text())).rejects.toThrow(/terminated|aborted|failed/)
