@@ -169,7 +169,7 @@ rules:
   })
 
   it('what the far end sent before it hung up reaches a slow reader, whole, and is counted', async () => {
-    const whole = randomBytes(9_000_000)
+    const whole = randomBytes(24_000_000)
     const standing = createServer((socket) => socket.on('error', () => {}).end(whole))
     const far = await freePort()
     await new Promise<void>((done) => standing.listen(far, '127.0.0.1', done))
@@ -177,9 +177,12 @@ rules:
     const port = await toPort('open', `127.0.0.1:${far}`)
     const got = await new Promise<Buffer>((resolve) => {
       const chunks: Buffer[] = []
-      const socket = connect(port, '127.0.0.1').pause()
-      setTimeout(() => socket.resume(), 2_000)
-      socket.on('data', (bytes: Buffer) => chunks.push(bytes))
+      const socket = connect(port, '127.0.0.1')
+      socket.on('data', (bytes: Buffer) => {
+        chunks.push(bytes)
+        socket.pause()
+        setTimeout(() => socket.resume(), 5)
+      })
       socket.on('close', () => resolve(Buffer.concat(chunks))).on('error', () => {})
     })
     expect(got.equals(whole)).toBe(true)
