@@ -2,14 +2,14 @@
 // text goes on. Answers at once where everything is remembered.
 
 import { isKnownError } from '@sallyport/core'
-import type { Asking, Effect, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
-import type { Rewriting, SqlContext, SqlReader, Understanding } from '@sallyport/sql'
-import { holdsToken } from '@sallyport/sql'
+import type { Asking, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
+import { masksKeyOf, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
+import type { Freshness, Rewriting, Salts, SqlContext, SqlReader, Understanding } from '@sallyport/sql'
 import type { StatementEnd } from '@sallyport/wire'
 import type { Catalogue, Catalogues } from './catalogues.js'
 import type { SqlText } from './messages.js'
 import { readableValues } from './parameters.js'
-import { masksKeyOf, meaning, opaque, unknownMeaning } from './meaning.js'
+import { meaning, opaque, unknownMeaning } from './meaning.js'
 import type { Meaning, Meant } from './meaning.js'
 import { MadeNames } from './prepared.js'
 import type { Answer, Question } from './question.js'
@@ -21,8 +21,7 @@ export interface JudgingParts {
   readonly sql: SqlReader
   readonly catalogues: Catalogues
   readonly wire: PostgresWire
-  /** Makes hashes and tokens; tokens differ by session. */
-  readonly salts: { readonly hash: string; readonly token: string }
+  readonly salts: Salts
   readonly notice: (notice: ReviewNotice) => void
 }
 
@@ -121,10 +120,7 @@ export class Judging {
     return this.#withCatalogue('unknown-name', (context) => this.#parts.sql.understand(sql.text, context))
   }
 
-  #withCatalogue(
-    freshness: 'any' | 'fresh' | 'unknown-name',
-    then: (context: SqlContext) => Settled<Understanding>,
-  ): Settled<Understanding> {
+  #withCatalogue(freshness: Freshness, then: (context: SqlContext) => Settled<Understanding>): Settled<Understanding> {
     const { session, catalogues } = this.#parts
     const found = catalogues.of(session, freshness)
     if (!(found instanceof Promise)) return then(this.#contextOf(found))
@@ -291,12 +287,7 @@ export class Judging {
     if (stale !== undefined)
       return { result: { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }, found: undefined }
     if (sql === undefined || this.#context === undefined) return { result: { kind: 'traced' }, found: undefined }
-    const { salts } = this.#parts
-    const salt = masks.some((mask) => mask.with === 'token')
-      ? salts.token
-      : masks.some((mask) => mask.with === 'hash')
-        ? salts.hash
-        : ''
+    const salt = saltFor(masks, this.#parts.salts)
     const found = this.#parts.sql.mask(sql.text, this.#context, masks, salt)
     return found instanceof Promise ? found.then((later) => tracing(later, salt)) : tracing(found, salt)
   }
@@ -317,17 +308,8 @@ function tracing(found: Rewriting, salt: string): Tracing {
 const functionCallRefusal =
   'FunctionCall messages run functions without SQL text and are not let through; call the function in a query'
 
-const onlyReads = (effect: Effect): boolean => effect.access === 'read'
-
 /** Names in messages are kept as latin1, so that bytes that are not UTF-8 stay apart; SQL's names come as text. */
 const latin1 = (name: string): string => Buffer.from(name, 'utf8').toString('latin1')
-
-/** A stand-in for a masked value must not come back as if it were the value. */
-function writtenBack(effects: readonly Effect[], text: string, parameters: readonly (string | null)[]): string | undefined {
-  if (effects.every(onlyReads)) return undefined
-  const held = holdsToken(text) || parameters.some((value) => value !== null && holdsToken(value))
-  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
-}
 
 function readReported(searchPath: string, catalogue: Catalogue): string[] {
   const user = catalogue.content.user
