@@ -183,10 +183,19 @@ async function serveSession(
     if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
     leave(connection, client)
   }
+  /** Its channels have said so by then; none can be opened on this connection any more. */
+  const hungUp = (): void => {
+    if (outcome === 'closed') outcome = 'the target hung up'
+    leave(connection, client)
+  }
   session.signal.addEventListener('abort', end, { once: true })
   if (session.signal.aborted) end()
   serveChannels(connection, served)
   serveForwards(connection, served)
+  void served.upstream.then(
+    (target) => target.once('close', () => setTimeout(hungUp, goodbyeMs).unref()),
+    () => {},
+  )
   const idle = watchIdle(served, () => leave(connection, client), gate.limits.idleMs)
   await new Promise<void>((resolve) => {
     over.addEventListener('abort', () => resolve(), { once: true })

@@ -1,10 +1,10 @@
 // The client's end of the login: who calls, for which target, and what shows it.
 
+import { signaturesOf } from '@sallyport/certificates'
 import { Denied, isSameIdentity, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
 import type { ClientFacts, CodeLogins, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
-import { signaturesOf } from './algorithms.js'
 import { certificateProof, certifiedKeyType } from './certificate-proof.js'
 import type { Jump } from './jump.js'
 import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
