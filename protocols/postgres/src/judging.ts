@@ -40,7 +40,7 @@ export class Judging {
   #next = 1
   /** Every schema that a SET search_path may have added so far. */
   #schemas: readonly string[] = []
-  #context: SqlContext | undefined
+  #context: { readonly made: SqlContext; readonly from: readonly unknown[] } | undefined
   #patience = new AbortController()
   #schemaChangeOpen = false
 
@@ -140,17 +140,13 @@ export class Judging {
 
   #contextOf(catalogue: Catalogue): SqlContext {
     const reported = this.#parts.wire.reported.get('search_path')
-    const schemas = [
-      ...new Set([
-        ...catalogue.content.schemas,
-        ...this.#schemas,
-        ...(reported === undefined ? [] : readReported(reported, catalogue)),
-      ]),
-    ]
-    const known = this.#context
-    if (known !== undefined && known.catalog === catalogue.id && known.schemas.length === schemas.length) return known
-    this.#context = { catalog: catalogue.id, schemas, trustedFunctions: this.#parts.session.target.trust.functions }
-    return this.#context
+    const from = [catalogue, this.#schemas, reported]
+    if (this.#context?.from.every((one, index) => one === from[index]) === true) return this.#context.made
+    const now = reported === undefined ? [] : readReported(reported, catalogue)
+    const schemas = [...new Set([...catalogue.content.schemas, ...this.#schemas, ...now])]
+    const made = { catalog: catalogue.id, schemas, trustedFunctions: this.#parts.session.target.trust.functions }
+    this.#context = { made, from }
+    return made
   }
 
   /** Adds what the names in the text run: prepared by SQL or by message, cursors and portals. */
@@ -297,7 +293,7 @@ export class Judging {
       : masks.some((mask) => mask.with === 'hash')
         ? salts.hash
         : ''
-    const found = this.#parts.sql.mask(sql.text, this.#context, masks, salt)
+    const found = this.#parts.sql.mask(sql.text, this.#context.made, masks, salt)
     return found instanceof Promise ? found.then((later) => tracing(later, salt)) : tracing(found, salt)
   }
 }
