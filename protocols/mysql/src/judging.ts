@@ -4,10 +4,10 @@
 import { isUtf8 } from 'node:buffer'
 import { isKnownError } from '@sallyport/core'
 import type { Asking, Effect, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
-import { holdsToken, mysqlNotUnderstood } from '@sallyport/sql'
-import type { MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting } from '@sallyport/sql'
+import { masksKeyOf, mysqlNotUnderstood, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
+import type { Freshness, MysqlCatalog, MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting, Salts } from '@sallyport/sql'
 import type { StatementEnd } from '@sallyport/wire'
-import type { Catalogue, Catalogues } from './catalogues.js'
+import type { Catalogues } from './catalogues.js'
 import type { Answer, Definition, Question } from './question.js'
 import { wordStatementDenial } from './wording.js'
 
@@ -15,8 +15,7 @@ export interface JudgingParts {
   readonly session: Session
   readonly reader: MysqlReader
   readonly catalogues: Catalogues
-  /** Makes hashes and tokens; tokens differ by session. */
-  readonly salts: { readonly hash: string; readonly token: string }
+  readonly salts: Salts
   readonly kill: (id: number, what: 'query' | 'connection') => boolean
   /** How often the client reset its session. */
   readonly resets: () => number
@@ -162,7 +161,7 @@ export class Judging {
   }
 
   #withCatalogue(
-    freshness: 'any' | 'fresh' | 'unknown-name',
+    freshness: Freshness,
     database: string,
     then: (context: MysqlContext) => Settled<MysqlUnderstanding>,
   ): Settled<MysqlUnderstanding> {
@@ -179,12 +178,12 @@ export class Judging {
     )
   }
 
-  #contextOf({ content }: Catalogue, database: string): MysqlContext {
+  #contextOf(catalog: MysqlCatalog, database: string): MysqlContext {
     const known = this.#context
-    if (known !== undefined && known.catalog === content && known.database === database && known.temporaries === this.#temporaries)
+    if (known !== undefined && known.catalog === catalog && known.database === database && known.temporaries === this.#temporaries)
       return known
     const { trust } = this.#parts.session.target
-    this.#context = { catalog: content, database, temporaries: this.#temporaries, trustedFunctions: trust.functions }
+    this.#context = { catalog, database, temporaries: this.#temporaries, trustedFunctions: trust.functions }
     return this.#context
   }
 
@@ -332,30 +331,9 @@ export class Judging {
     if (sql === undefined || this.#context === undefined) return { kind: 'untraceable', reason: 'there is no text to mask' }
     if (meant.understanding.executes.length > 0)
       return { kind: 'untraceable', reason: 'what EXECUTE runs cannot be masked; send it as a statement' }
-    const salt = masks.some((mask) => mask.with === 'token')
-      ? salts.token
-      : masks.some((mask) => mask.with === 'hash')
-        ? salts.hash
-        : ''
-    return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, salt)
+    return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, saltFor(masks, salts))
   }
 }
 
-const onlyReads = (effect: Effect): boolean => effect.access === 'read'
 const decoded = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 const unknownEffect = (name: string): Effect => ({ access: 'unknown', verb: 'execute', object: name })
-
-/** Two rulings with the same key mask these effects' columns in the same way. */
-function masksKeyOf(masks: readonly Mask[], effects: readonly Effect[]): string {
-  if (masks.length === 0) return ''
-  const columns = new Set(effects.flatMap((effect) => effect.columns ?? []))
-  const reached = masks.filter((mask) => columns.has(mask.column)).map((mask) => `${mask.column}=${mask.with}`)
-  return [...new Set(reached)].sort().join(',')
-}
-
-/** A stand-in for a masked value must not come back as if it were the value. */
-function writtenBack(effects: readonly Effect[], text: string, parameters: readonly (string | null)[]): string | undefined {
-  if (effects.every(onlyReads)) return undefined
-  const held = holdsToken(text) || parameters.some((value) => value !== null && holdsToken(value))
-  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
-}

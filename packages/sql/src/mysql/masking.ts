@@ -3,6 +3,7 @@
 
 import { matchesName } from '@sallyport/core'
 import type { Mask, Transform } from '@sallyport/core'
+import { strictest } from '../masks.js'
 import type { Rewriting } from '../understanding.js'
 import { columnsOf } from './catalog.js'
 import type { MysqlTable } from './catalog.js'
@@ -11,7 +12,7 @@ import { decode, LexFault } from './lexer.js'
 import type { Token } from './lexer.js'
 import type { TableName, TableReference } from './reading.js'
 import type { Statement } from './statement.js'
-import { maskedSql, quotedName, strictest } from './transforms.js'
+import { maskedSql, quotedName } from './transforms.js'
 import { isOpenInformation, parseText } from './understand.js'
 import type { MysqlContext } from './understand.js'
 
