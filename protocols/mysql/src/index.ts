@@ -169,7 +169,8 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   })
   const cancel = (): void => {
     judging.withdraw()
-    if (wire.running)
+    // One at a time: each is a connection to the target.
+    if (wire.running && !wire.cancelling)
       run.cancel().catch((error: unknown) => gate.log('warn', 'a cancel failed', { session: session.id, reason: String(error) }))
   }
   const retire = shared.threads.add(threadId, { session, upstreamId: target.threadId, cancel, end: () => letGo(line.stream) })

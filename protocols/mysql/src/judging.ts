@@ -26,6 +26,7 @@ export interface JudgingParts {
 interface Named {
   readonly effects: readonly Effect[]
   readonly text: string
+  readonly diagnostics: boolean
 }
 
 /** A statement as it will be judged. */
@@ -60,8 +61,8 @@ export class Judging {
   readonly #meantBefore = new WeakMap<Definition, { readonly context: MysqlContext; readonly meant: Meant }>()
   #patience = new AbortController()
   #resetsSeen = 0
-  /** The last statement's errors were covered: they must not be shown by SHOW WARNINGS. */
-  #coveredLast = false
+  /** The server may still hold messages of a statement whose errors were covered: SHOW WARNINGS must not show them. */
+  #coversMessages = false
 
   constructor(parts: JudgingParts) {
     this.#parts = parts
@@ -115,13 +116,14 @@ export class Judging {
     session.outcome({ ...end, durationMs: live === undefined ? 0 : performance.now() - live.startedAtMs })
     if (live === undefined) return
     const { understanding } = live
-    this.#coveredLast = live.covers || (understanding.diagnostics && this.#coveredLast)
+    if (live.covers) this.#coversMessages = true
+    else if (end.error === undefined && dropsMessages(understanding)) this.#coversMessages = false
     // A text of several statements may have changed something before it failed.
     if (understanding.changesCatalog) catalogues.markStale(session)
     if (end.error !== undefined) return
     if (understanding.use !== undefined) this.#database = understanding.use
     for (const name of understanding.deallocates) this.#prepared.delete(name.toLowerCase())
-    for (const { name, effects, text } of understanding.prepares) this.#prepared.set(name, { effects, text })
+    for (const { name, ...named } of understanding.prepares) this.#prepared.set(name, named)
     if (understanding.makesTemporary.length > 0)
       this.#temporaries = new Set([...this.#temporaries, ...understanding.makesTemporary])
   }
@@ -190,23 +192,27 @@ export class Judging {
   /** Adds what the names in the text run, and what it may not do here. */
   #meant(understanding: MysqlUnderstanding, sql: Buffer): Meant {
     const { effects, executes, text } = understanding
-    if (executes.length === 0)
-      return { understanding, effects, text, refusal: understanding.refusal ?? this.#fault(understanding, sql) }
     const runs = executes.map(
-      (name) => this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}` },
+      (name): Named =>
+        this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}`, diagnostics: true },
     )
+    const diagnostics = understanding.diagnostics || runs.some((run) => run.diagnostics)
+    const refusal = understanding.refusal ?? this.#fault(understanding, diagnostics, sql)
+    if (runs.length === 0) return { understanding, effects, text, refusal }
     return {
       understanding,
       text: `${text} -- ${runs.map((run) => run.text).join('; ')}`,
       effects: [...effects, ...runs.flatMap((run) => run.effects)],
-      refusal: understanding.refusal ?? this.#fault(understanding, sql),
+      refusal,
     }
   }
 
-  #fault(understanding: MysqlUnderstanding, sql: Buffer): string | undefined {
+  #fault(understanding: MysqlUnderstanding, diagnostics: boolean, sql: Buffer): string | undefined {
     if (!isUtf8(sql)) return 'the text is not valid UTF-8; send binary values as parameters or as hexadecimal literals'
-    if (understanding.diagnostics && this.#coveredLast)
-      return 'the messages of the statement before are covered, because it touched masked columns'
+    if (diagnostics && this.#coversMessages)
+      return 'the messages that the target still holds are covered, because they may be of a statement that touched masked columns'
+    if (diagnostics && this.#parts.session.mayMask && understanding.effects.length > 0)
+      return 'SHOW WARNINGS and GET DIAGNOSTICS must be sent alone where columns are masked'
     if (this.#prepared.size >= maxNames) return 'too many statements prepared by SQL in one session'
     if (this.#temporaries.size >= maxTemporaries) return 'too many temporary tables in one session'
     return undefined
@@ -335,5 +341,11 @@ export class Judging {
   }
 }
 
+/** MariaDB keeps its messages until a statement names a table (sql_parse.cc, mysql_execute_command); to prepare one is not to run it. */
+function dropsMessages({ effects, prepares, understood }: MysqlUnderstanding): boolean {
+  return understood && prepares.length === 0 && effects.some(({ verb }) => tableVerbs.has(verb))
+}
+
+const tableVerbs = new Set(['select', 'insert', 'replace', 'update', 'delete'])
 const decoded = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 const unknownEffect = (name: string): Effect => ({ access: 'unknown', verb: 'execute', object: name })
