@@ -14,6 +14,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { randomBytes, randomInt } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -105,16 +106,26 @@ function embeddedBinaries(scratch: string): string {
   return join(copy, 'bin')
 }
 
+/** A name that no other test, of this run or of another on the same server, has for a database. */
+export const databaseName = (what: string): string => `${what}_${randomBytes(5).toString('hex')}`
+
+/** Below the ports that systems give out by themselves: what is free now is not given to somebody else before it is used. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise((done) => server.close(done))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(12_000, 32_000)
+    const server = createServer()
+    const free = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false))
+      server.listen(port, '127.0.0.1', () => done(true))
+    })
+    if (!free) continue
+    await new Promise((done) => server.close(done))
+    return port
+  }
+  throw new Error('no port is free')
 }
 
-export async function startPostgres(kind: PostgresKind, connections = 200): Promise<PostgresServer> {
+export async function startPostgres(kind: PostgresKind, connections = 400): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), `sallyport-e2e-${kind}-`))
   chmodSync(directory, 0o755)
   const binaries = kind === 'system' ? systemPostgres() : embeddedBinaries(directory)
