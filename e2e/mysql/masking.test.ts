@@ -70,6 +70,24 @@ describe.each(mysqlKinds)('at %s', (kind) => {
       expect(text[2]).toMatchObject({ id: 3, name: 'Cyd', ssn: null, salary: null })
     })
 
+    it('keep what the server says of a masked statement covered until it says something else', async () => {
+      const client = await stage.client('robot', 'shop', { multipleStatements: true })
+      await client.query('select id from customers where ssn = 1')
+      for (const between of ['do 1', 'select 1', 'set @a = 1', 'begin', "prepare p from 'select id from orders'"]) {
+        await client.query(between)
+        for (const asking of ['show warnings', 'show count(*) warnings', "execute immediate 'show errors'"])
+          expect(await answer(client, asking, false), `${between}, ${asking}`).toContain('are covered')
+      }
+      // MySQL prepares no such statement.
+      if (kind === 'mariadb') {
+        await client.query("prepare asking from 'show warnings'")
+        expect(await answer(client, 'execute asking', false)).toContain('are covered')
+      }
+      await client.query('select id from orders limit 1')
+      expect(await answer(client, 'show warnings', false)).not.toContain('error:')
+      expect(await answer(client, 'select id from orders limit 1; show warnings', false)).toContain('must be sent alone')
+    })
+
     it('left every row as it was', async () => {
       const [row] = (await onMysql(stage.facts, `select * from ${stage.database}.customers where id = 1`)) as RowDataPacket[]
       expect(row).toMatchObject({ name: 'Ada', email: planted.email, ssn: planted.ssn, note: 'first' })

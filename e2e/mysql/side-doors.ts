@@ -172,6 +172,15 @@ explain extended select * from customers
 explain format=json select * from customers where ssn like '9%'
 analyze select * from customers
 analyze format=json select * from customers where ssn > '9'
+explain format=json select o.id from orders o, customers c where c.id = 1 and o.placed > c.ssn
+explain format=json select o.id, c.ssn, c.email, c.salary from orders o, customers c where c.id = 1
+explain format=json select o.id from orders o where o.placed in (select c.email from customers c where c.id = 1)
+explain format=tree select o.id from orders o, customers c where c.id = 1 and o.placed > c.ssn
+explain analyze select o.id from orders o, customers c where c.id = 1 and o.placed > c.ssn
+analyze format=json select o.id from orders o, customers c where c.id = 1 and o.placed > c.email
+explain extended select o.id, c.ssn from orders o, customers c where c.id = 1; show warnings
+explain select o.id, c.ssn from orders o, customers c where c.id = 1; show warnings
+explain format=json select o.id, c.email, c.name from orders o, contacts c where c.id = 1
 analyze table customers persistent for all
 select * from mysql.column_stats
 select * from mysql.user

@@ -1,6 +1,7 @@
 // Forwarded ports: what leads to a target of ours is that target's own session, judged and masked; all else goes where a rule allows it.
 
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer } from 'node:net'
@@ -167,6 +168,38 @@ rules:
       const curl = ['-s', '--max-time', '10', '--socks5-hostname', `127.0.0.1:${socks}`, `http://localhost:${web.port}/`]
       expect((await run(program('curl'), curl)).stdout).toBe(expected)
     }
+  })
+
+  it('what the far end sent before it hung up reaches a slow reader, whole, and is counted', async () => {
+    const whole = randomBytes(24_000_000)
+    const standing = createServer((socket) => socket.on('error', () => {}).end(whole))
+    const far = await freePort()
+    await new Promise<void>((done) => standing.listen(far, '127.0.0.1', done))
+    onTestFinished(() => void standing.close())
+    const port = await toPort('open', `127.0.0.1:${far}`)
+    const got = await new Promise<Buffer>((resolve) => {
+      const chunks: Buffer[] = []
+      const socket = connect(port, '127.0.0.1')
+      socket.on('data', (bytes: Buffer) => {
+        chunks.push(bytes)
+        socket.pause()
+        setTimeout(() => socket.resume(), 5)
+      })
+      socket.on('close', () => resolve(Buffer.concat(chunks))).on('error', () => {})
+    })
+    expect(got.equals(whole)).toBe(true)
+    const id = (await gateway.json<readonly { id: string; target: string }[]>('sessions', 'list', '--live')).find(
+      ({ target }) => target === 'open',
+    )?.id
+    const counted = await waitFor(
+      async () =>
+        (
+          await gateway.json<{ statementList: readonly { bytes: number | null }[] }>('sessions', 'show', id ?? '')
+        ).statementList.find(({ bytes }) => bytes === whole.length),
+      10_000,
+      () => 'the outcome of the tunnel',
+    )
+    expect(counted).toMatchObject({ kind: 'tunnel', text: `forward to 127.0.0.1:${far}` })
   })
 
   it('sockets of Unix go where rules allow', async () => {

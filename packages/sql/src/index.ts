@@ -1,9 +1,12 @@
 // What SQL texts mean, and masking at the source.
 
+export { KeptCatalogues } from './kept-catalogues.js'
+export type { Freshness } from './kept-catalogues.js'
+export { masksKeyOf, onlyReads, saltFor, writtenBack } from './masks.js'
+export type { Salts } from './masks.js'
 export { postgresCatalogQuery } from './postgres/catalog-query.js'
-export { parsePostgresCatalog } from './postgres/catalog.js'
+export { emptyCatalog, parsePostgresCatalog } from './postgres/catalog.js'
 export type { CatalogColumn, CatalogRelation, PostgresCatalog } from './postgres/catalog.js'
-export { holdsToken } from './postgres/transforms.js'
 export { openSqlReader } from './reader.js'
 export type { SqlReader, SqlReaderOptions } from './reader.js'
 export type { Rewriting, SqlContext, Understanding } from './understanding.js'

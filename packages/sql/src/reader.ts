@@ -2,6 +2,7 @@
 
 import { Remembered } from '@sallyport/core'
 import type { Mask, Settled } from '@sallyport/core'
+import { MaskKeys } from './masks.js'
 import { Pool } from './pool.js'
 import type { NoAnswer } from './pool.js'
 import type { PostgresCatalog } from './postgres/catalog.js'
@@ -95,7 +96,7 @@ function isUnasked(answer: Answer | NoAnswer): boolean {
 class Reader implements SqlReader {
   readonly #pool: Pool<Question, Answer, PostgresCatalog>
   readonly #contexts = new Contexts()
-  readonly #masks = new WeakMap<readonly Mask[], string>()
+  readonly #maskKeys = new MaskKeys()
   readonly #understood = new Remembered<string, Understanding>(understandings)
   readonly #rewritten = new Remembered<string, Rewriting>(rewritings)
   readonly #asked = new Map<string, Promise<unknown>>()
@@ -134,7 +135,7 @@ class Reader implements SqlReader {
   }
 
   mask(text: string, context: SqlContext, masks: readonly Mask[], salt: string): Settled<Rewriting> {
-    const key = `${this.#contexts.key(context)} ${this.#maskKey(masks)} ${JSON.stringify(salt)} ${text}`
+    const key = `${this.#contexts.key(context)} ${this.#maskKeys.of(masks)} ${JSON.stringify(salt)} ${text}`
     const remembered = this.#rewritten.get(key)
     if (remembered !== undefined) return remembered
     if (isUnreadable(text)) return { kind: 'untraceable', reason: 'the text is too long or not valid UTF-8' }
@@ -152,14 +153,6 @@ class Reader implements SqlReader {
 
   stop(): Promise<void> {
     return this.#pool.stop()
-  }
-
-  #maskKey(masks: readonly Mask[]): string {
-    const known = this.#masks.get(masks)
-    if (known !== undefined) return known
-    const key = JSON.stringify(masks.map((mask) => [mask.column, mask.with]))
-    this.#masks.set(masks, key)
-    return key
   }
 
   /** Asks once for all who ask the same while the answer is not there. */

@@ -2,6 +2,8 @@
 // the same. Lines: `C>` and `U>` bytes from the client and the upstream, `?` a question and its answer, `>U` and `>C` what must come out, `=` an outcome,
 // `!` the error that ends it. `== title` starts a transcript, `#` is a comment.
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Side } from '@sallyport/core'
 import type { Step, Wire } from '@sallyport/wire'
 
@@ -29,7 +31,7 @@ interface Happened {
 
 const marks: readonly Mark[] = ['C>', 'U>', '?', '>U', '>C', '=', '!']
 
-export function readTranscripts(text: string): Transcript[] {
+function readTranscripts(text: string): Transcript[] {
   const transcripts: { title: string; lines: { mark: Mark; text: string; number: number }[] }[] = []
   for (const [index, line] of text.split('\n').entries()) {
     if (line.trim() === '' || line.startsWith('#')) continue
@@ -44,18 +46,34 @@ export function readTranscripts(text: string): Transcript[] {
   return transcripts
 }
 
-/** How an input is cut: into its pieces. */
-export type Cut = (bytes: Buffer) => readonly Buffer[]
+/** Every file of a folder, by its name. */
+export function readTranscriptFolder(folder: string): { readonly file: string; readonly transcripts: readonly Transcript[] }[] {
+  return readdirSync(folder).map((file) => ({ file, transcripts: readTranscripts(readFileSync(join(folder, file), 'utf8')) }))
+}
 
-export const whole: Cut = (bytes) => [bytes]
-export const byteByByte: Cut = (bytes) => Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))
-export const cutAt =
+/** How an input is cut: into its pieces. */
+type Cut = (bytes: Buffer) => readonly Buffer[]
+
+const whole: Cut = (bytes) => [bytes]
+const byteByByte: Cut = (bytes) => Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))
+const cutAt =
   (at: number): Cut =>
   (bytes) =>
     at > 0 && at < bytes.length ? [bytes.subarray(0, at), bytes.subarray(at)] : [bytes]
 
+/** Plays it whole, byte by byte, and cut in two at every point up to `longest` bytes. */
+export function playHoweverCut<Question, Answer>(
+  transcript: Transcript,
+  notation: Notation<Question, Answer>,
+  longest: number,
+): void {
+  play(transcript, notation, whole)
+  play(transcript, notation, byteByByte)
+  for (let at = 1; at < longest; at += 1) play(transcript, notation, cutAt(at))
+}
+
 /** Throws with both sides printed where what came out is not what the transcript says. Inputs that follow each other are one stream. */
-export function play<Question, Answer>(transcript: Transcript, notation: Notation<Question, Answer>, cut: Cut): void {
+function play<Question, Answer>(transcript: Transcript, notation: Notation<Question, Answer>, cut: Cut): void {
   const wire = notation.wire()
   const answers = transcript.lines.filter((line) => line.mark === '?').map((line) => line.text)
   let asked = 0

@@ -4,6 +4,7 @@
 import type { Duplex } from 'node:stream'
 import { isKnownError } from '@sallyport/core'
 import type { Session, Settled, Side } from '@sallyport/core'
+import { letGo } from './let-go.js'
 import type { StatementEnd, Step, Wire } from './steps.js'
 
 /** Client bytes kept while a question is open, so that a hang-up is still seen; then the client is not read (style.md, fact 3). */
@@ -12,8 +13,6 @@ const heldLimitBytes = 256 * 1024
 const joinLimitBytes = 64 * 1024
 /** An upstream that hung up while its last bytes were being made durable is looked at again after this. */
 const settlingPollMs = 10
-/** How long the last bytes may take to leave before the socket is destroyed. */
-const lingerMs = 2_000
 
 export interface RelayParts<Question, Answer> {
   readonly wire: Wire<Question, Answer>
@@ -316,14 +315,4 @@ function writeAll(stream: Duplex, pieces: readonly Buffer[]): boolean {
   for (const piece of pieces) open = stream.write(piece)
   if (pieces.length > 1) stream.uncork()
   return open
-}
-
-/** Lets the last bytes leave, then closes; a peer that does not take them is cut off. */
-function letGo(stream: Duplex): void {
-  if (stream.destroyed) return
-  stream.removeAllListeners('data')
-  stream.resume()
-  const cut = setTimeout(() => stream.destroy(), lingerMs)
-  stream.once('close', () => clearTimeout(cut))
-  stream.end()
 }

@@ -56,7 +56,7 @@ export class Http2Exchange {
       if (!stream.destroyed) stream.end()
     } catch (error) {
       this.#answering.failed(error)
-      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+      cut(stream)
     }
   }
 
@@ -67,7 +67,7 @@ export class Http2Exchange {
       ? undefined
       : setTimeout(() => {
           this.#error = new AnswerTooLate()
-          stream.close(constants.NGHTTP2_CANCEL)
+          cut(stream)
         }, answerWithinMs)
     stream.on('response', (fields) => {
       clearTimeout(late)
@@ -75,9 +75,9 @@ export class Http2Exchange {
     })
     stream.on('data', (chunk: Buffer) => this.#answering.onResponseData(this.#controller, chunk))
     stream.on('trailers', (fields) => (this.#trailers = Object.fromEntries(pairsOf(fields))))
+    const whole = hearingEnd(stream)
     stream.on('end', () => {
-      // Node ends a stream that was reset before its answer came, too.
-      if (!this.#answered || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+      if (!this.#answered || !whole()) return
       this.#ended = true
       this.#answering.onResponseEnd(this.#controller, this.#trailers)
     })
@@ -154,10 +154,31 @@ function controllerOf(stream: ClientHttp2Stream): Dispatcher.DispatchController 
       return null
     },
     rawHeaders: [],
-    abort: () => stream.close(constants.NGHTTP2_CANCEL),
+    abort: () => cut(stream),
     pause: () => stream.pause(),
     resume: () => stream.resume(),
   }
+}
+
+/** An upload that is under way must not end as if it were whole, which closing its stream would do. */
+function cut(stream: ClientHttp2Stream): void {
+  if (stream.destroyed) return
+  if (stream.writableEnded) stream.close(constants.NGHTTP2_CANCEL)
+  else stream.destroy(new Error('the exchange is over'))
+}
+
+/**
+ * Whether the target said that its answer is whole (END_STREAM). Node also ends a stream that was reset with NO_ERROR half-way, as many
+ * servers do; then the stream is closed before its end is pushed.
+ */
+function hearingEnd(stream: ClientHttp2Stream): () => boolean {
+  let heard = false
+  const push = stream.push.bind(stream)
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    heard ||= chunk === null && !stream.closed
+    return push(chunk, encoding)
+  }
+  return () => heard
 }
 
 function drained(stream: ClientHttp2Stream): Promise<void> {

@@ -1,6 +1,6 @@
 // HTTP/2 to a target: a few connections for each session, opened as its requests need them. Its answers go the same way as those of HTTP/1.1.
 
-import { connect } from 'node:http2'
+import { connect, constants } from 'node:http2'
 import type { ClientHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { Unreachable } from '@sallyport/core'
@@ -45,7 +45,8 @@ export class Http2Upstream {
 
   close(): void {
     this.#closed = true
-    for (const connection of this.#open.keys()) connection.destroy()
+    // With an error, so that an upload that is under way is not taken for a whole one.
+    for (const connection of this.#open.keys()) connection.destroy(new Error('the session is over'), constants.NGHTTP2_CANCEL)
   }
 
   /** Told to `answering`, also where it fails. */

@@ -1,6 +1,7 @@
 // The caller's end of an answer: recorded, then written, no faster than the caller takes it.
 
 import type { Settled, Session } from '@sallyport/core'
+import { isFull, isGone } from './message.js'
 import type { Reply } from './message.js'
 import type { ExchangeRecord } from './record.js'
 
@@ -21,7 +22,7 @@ export class ClientSink {
   head(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
     this.#record.response(status, headers)
     void this.#then(() => {
-      if (this.#reply.destroyed) return
+      if (isGone(this.#reply)) return
       this.#reply.writeHead(status, headers)
       // Who waits for events wants to know that they will come; Node keeps the head back for the first of them.
       if (headers['content-length'] === undefined) setImmediate(() => this.#flush())
@@ -29,7 +30,7 @@ export class ClientSink {
   }
 
   #flush(): void {
-    if (!this.#reply.destroyed && !this.#reply.writableEnded) this.#reply.flushHeaders()
+    if (!isGone(this.#reply) && !this.#reply.writableEnded) this.#reply.flushHeaders()
   }
 
   /** A promise where the caller must be waited for. */
@@ -38,7 +39,7 @@ export class ClientSink {
     this.#record.body('upstream', chunk)
     let full = false
     const waiting = this.#then(() => {
-      if (!this.#reply.destroyed) full = !this.#reply.write(chunk)
+      if (!isGone(this.#reply)) full = !this.#reply.write(chunk)
     })
     if (waiting !== undefined) return waiting.then(() => this.#drained())
     return full ? this.#drained() : undefined
@@ -47,7 +48,7 @@ export class ClientSink {
   end(trailers: Readonly<Record<string, string>>): Settled<void> {
     this.#record.ended('upstream')
     return this.#then(() => {
-      if (this.#reply.destroyed) return
+      if (isGone(this.#reply)) return
       if (Object.keys(trailers).length > 0) this.#reply.addTrailers({ ...trailers })
       this.#reply.end()
     })
@@ -75,7 +76,7 @@ export class ClientSink {
   }
 
   #drained(): Promise<void> {
-    if (this.#reply.destroyed || !this.#reply.writableNeedDrain) return Promise.resolve()
+    if (isGone(this.#reply) || !isFull(this.#reply)) return Promise.resolve()
     return new Promise((resolve) => {
       const go = (): void => {
         this.#reply.off('drain', go)

@@ -1,55 +1,50 @@
 // Replay: what was asked, what was ruled, what came back, in words.
 
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
-import type { Frame, Line, Ruling } from '@sallyport/core'
+import { narrate, rulingText, shortened } from '@sallyport/core'
+import type { Frame, Line } from '@sallyport/core'
 import { RecordedMessage } from './recorded.js'
 import type { Message } from './recorded.js'
 
 const maxShownCharacters = 20_000
 const maxUnpackedBytes = 16 * 1024 * 1024
 
-export async function* transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
+/** Exchanges of one session run side by side, so each line says of which it is. */
+export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
   const answers = new Map<number, RecordedMessage>()
-  for await (const frame of frames) {
+  return narrate(frames, (frame) => {
+    const { at } = frame
     switch (frame.kind) {
       case 'statement':
-        yield { at: frame.at, from: 'client', text: `[${frame.statement.id}] ${frame.statement.text}` }
-        break
+        return [{ at, from: 'client', text: `[${frame.statement.id}] ${frame.statement.text}` }]
       case 'ruling':
-        yield { at: frame.at, from: 'gateway', text: `[${frame.statement}] ${rulingText(frame.ruling, frame.reviewers)}` }
-        break
+        return [{ at, from: 'gateway', text: `[${frame.statement}] ${rulingText(frame)}` }]
       case 'mark':
-        yield { at: frame.at, from: 'gateway', text: `[${frame.channel}] ${frame.name}: ${frame.detail}` }
-        break
-      case 'bytes': {
-        if (frame.from !== 'upstream') break
-        const answer = answers.get(frame.channel) ?? new RecordedMessage()
-        answers.set(frame.channel, answer)
-        answer.add(frame.bytes)
-        break
-      }
-      case 'outcome': {
-        const answer = answers.get(frame.statement)?.read()
-        answers.delete(frame.statement)
-        if (answer !== undefined) yield { at: frame.at, from: 'upstream', text: `[${frame.statement}] ${answerText(answer)}` }
-        const failed = frame.error === undefined ? '' : `, ${frame.error}`
-        yield {
-          at: frame.at,
-          from: 'gateway',
-          text: `[${frame.statement}] ${frame.bytes} bytes, ${frame.durationMs.toFixed(1)} ms${failed}`,
-        }
-        break
-      }
+        return [{ at, from: 'gateway', text: `[${frame.channel}] ${frame.name}: ${frame.detail}` }]
+      case 'bytes':
+        if (frame.from === 'upstream') keep(frame, answers)
+        return []
+      case 'outcome':
+        return ending(frame, answers)
     }
-  }
+  })
 }
 
-function rulingText(ruling: Ruling, reviewers: readonly string[]): string {
-  const by = reviewers.length === 0 ? '' : ` (reviewed by ${reviewers.join(', ')})`
-  const rule = ruling.rule === null ? '' : ` by rule ${ruling.rule}`
-  if (ruling.kind === 'deny') return `denied${rule}: ${ruling.reason}${by}`
-  if (ruling.kind === 'mask') return `masked${rule}: ${ruling.masks.map((mask) => `${mask.column} ${mask.with}`).join(', ')}${by}`
-  return `allowed${rule}${by}`
+function keep({ channel, bytes }: Frame & { kind: 'bytes' }, answers: Map<number, RecordedMessage>): void {
+  const answer = answers.get(channel) ?? new RecordedMessage()
+  answers.set(channel, answer)
+  answer.add(bytes)
+}
+
+function ending(
+  { at, statement, bytes, durationMs, error }: Frame & { kind: 'outcome' },
+  answers: Map<number, RecordedMessage>,
+): Line[] {
+  const answer = answers.get(statement)?.read()
+  answers.delete(statement)
+  const failed = error === undefined ? '' : `, ${error}`
+  const end: Line = { at, from: 'gateway', text: `[${statement}] ${bytes} bytes, ${durationMs.toFixed(1)} ms${failed}` }
+  return answer === undefined ? [end] : [{ at, from: 'upstream', text: `[${statement}] ${answerText(answer)}` }, end]
 }
 
 function answerText(message: Message): string {
@@ -58,8 +53,7 @@ function answerText(message: Message): string {
   if (message.body.length === 0) return status
   const body = unpacked(message)
   if (!/json|text|xml|javascript|event-stream|x-www-form/i.test(type)) return `${status} (${type}, ${body.length} bytes)`
-  const text = body.toString('utf8')
-  return `${status}\n${text.length <= maxShownCharacters ? text : `${text.slice(0, maxShownCharacters)}... (${text.length} characters)`}`
+  return `${status}\n${shortened(body.toString('utf8'), maxShownCharacters)}`
 }
 
 /** The body without its content coding; as it is where that does not work, for what is kept of it may be cut short. */

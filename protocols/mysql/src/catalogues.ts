@@ -1,88 +1,43 @@
-// The targets' catalogues: tables, columns and views, as queries on a side connection tell. Kept per target; read again when a statement changed the
-// schema, when a name is unknown, and after a while in any case.
+// The targets' catalogues: tables, columns and views, as queries on a side connection tell. Kept per target.
 
 import { Misconfigured } from '@sallyport/core'
-import type { Reach } from '@sallyport/core'
-import { MysqlCatalog, mysqlCatalogQueries } from '@sallyport/sql'
+import type { Reach, Settled } from '@sallyport/core'
+import { KeptCatalogues, MysqlCatalog, mysqlCatalogQueries } from '@sallyport/sql'
+import type { Freshness } from '@sallyport/sql'
 import { capability } from './packets.js'
 import { logIn } from './upstream.js'
 
-/** A schema changed from outside the gateway is noticed after this at the latest. */
-const staleMs = 30_000
-/** An unknown name asks again, but not more often than this. */
-const unknownNameMs = 1_000
 const readMs = 30_000
 
-export interface Catalogue {
-  readonly content: MysqlCatalog
-  readonly readAtMs: number
-}
-
-interface Place {
-  current: Catalogue | undefined
-  reading: Promise<Catalogue> | undefined
-  stale: boolean
-}
-
-export type Freshness = 'any' | 'fresh' | 'unknown-name'
-
 export class Catalogues {
-  readonly #places = new Map<string, Place>()
+  /** A catalogue holds all databases of its server. */
+  readonly #kept = new KeptCatalogues<CatalogueRows, MysqlCatalog>({
+    placeOf: ({ name, address }) => `${name}\0${address}`,
+    read: readCatalogue,
+    // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
+    made: (rows, before) => (before?.isOf(rows) === true ? before : catalogOf(rows)),
+  })
   readonly #given = new Map<string, MysqlCatalog>()
 
   /** At once where what is known is fresh enough. Throws Unreachable where the catalogue cannot be read: then nothing can be understood. */
-  of(reach: Reach, freshness: Freshness): Catalogue | Promise<Catalogue> {
-    const place = this.#place(reach)
-    const { current } = place
-    if (current === undefined) return read(reach, place)
-    const ageMs = Date.now() - current.readAtMs
-    const enough = freshness === 'unknown-name' ? ageMs < unknownNameMs && !place.stale : !place.stale && ageMs < staleMs
-    return freshness === 'any' || enough ? current : read(reach, place)
+  of(reach: Reach, freshness: Freshness): Settled<MysqlCatalog> {
+    return this.#kept.of(reach, freshness)
   }
 
   /** What a target said earlier: `readCatalogue`'s answer as JSON. Throws Misconfigured for any other text. */
   given(text: string): MysqlCatalog {
-    const known = this.#given.get(text)
-    if (known !== undefined) return known
-    const { columns, views, functions } = rowsIn(text)
-    const made = new MysqlCatalog(columns, views, functions)
+    const made = this.#given.get(text) ?? catalogOf(rowsIn(text))
     this.#given.set(text, made)
     return made
   }
 
   /** A statement changed the schema. */
   markStale(reach: Reach): void {
-    this.#place(reach).stale = true
-  }
-
-  #place({ target }: Reach): Place {
-    const key = `${target.name}\0${target.address}`
-    const place = this.#places.get(key) ?? { current: undefined, reading: undefined, stale: false }
-    this.#places.set(key, place)
-    return place
+    this.#kept.markStale(reach)
   }
 }
 
-function read(reach: Reach, place: Place): Promise<Catalogue> {
-  place.reading ??= fetchInto(reach, place).finally(() => (place.reading = undefined))
-  return place.reading
-}
-
-async function fetchInto(reach: Reach, place: Place): Promise<Catalogue> {
-  // What is marked stale from here on is read again.
-  place.stale = false
-  try {
-    const rows = await readCatalogue(reach)
-    // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
-    const known = place.current?.content
-    const content = known?.isOf(rows) === true ? known : new MysqlCatalog(rows.columns, rows.views, rows.functions)
-    place.current = { content, readAtMs: Date.now() }
-    return place.current
-  } catch (error) {
-    place.stale = true
-    throw error
-  }
-}
+const catalogOf = ({ columns, views, functions }: CatalogueRows): MysqlCatalog => new MysqlCatalog(columns, views, functions)
 
 type Rows = readonly (readonly (string | null)[])[]
 

@@ -1,11 +1,10 @@
 // MySQL and MariaDB: greet the client, admit, connect the target, relay. Everything else in this room serves one of these four.
 
-import type { Duplex } from 'node:stream'
 import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
 import { MysqlCatalog } from '@sallyport/sql'
 import type { MysqlContext, MysqlReader } from '@sallyport/sql'
-import { relay } from '@sallyport/wire'
+import { letGo, relay } from '@sallyport/wire'
 import { Catalogues, readCatalogue } from './catalogues.js'
 import { Judging } from './judging.js'
 import { greet, rsaKeyMaker } from './login.js'
@@ -63,7 +62,7 @@ async function understand(
   })
   const unread = contextOf(new MysqlCatalog([], [], []))
   const read = async (): Promise<MysqlContext> =>
-    contextOf(schema === undefined ? (await catalogues.of(reach, 'fresh')).content : catalogues.given(schema))
+    contextOf(schema === undefined ? await catalogues.of(reach, 'fresh') : catalogues.given(schema))
   const context = await read().catch((error: unknown) => {
     if (isKnownError(error) && schema === undefined) return unread
     throw error
@@ -99,7 +98,7 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
   } catch (error) {
     if (!isKnownError(error)) throw error
     gate.log('info', 'login failed', { client: client.facts.address, code: error.code, reason: error.message })
-    closeSoon(client.stream)
+    letGo(client.stream)
     return
   }
   await serveSession(admitted, gate, shared)
@@ -119,7 +118,7 @@ async function serveSession(admitted: Admitted, gate: Gate, shared: Shared): Pro
     outcome = error.code
     gate.log('warn', 'session failed', { session: session.id, code: error.code, reason: error.message, cause: causeOf(error) })
     if (!line.stream.destroyed) line.write(errorPayload(wordFatal(error, session.id)))
-    closeSoon(line.stream)
+    letGo(line.stream)
   } finally {
     await session
       .close(outcome)
@@ -128,15 +127,6 @@ async function serveSession(admitted: Admitted, gate: Gate, shared: Shared): Pro
 }
 
 const causeOf = (error: Error): string | undefined => (error.cause instanceof Error ? error.cause.message : undefined)
-
-/** Lets the last words out, then hangs up. */
-function closeSoon(stream: Duplex): void {
-  stream.on('error', () => {})
-  const late = setTimeout(() => stream.destroy(), 1_000)
-  stream.once('close', () => clearTimeout(late))
-  stream.end()
-  stream.resume()
-}
 
 /** The target sees who really calls in performance_schema.session_connect_attrs. */
 function attributesFor({ identity, id }: Session, application: string | undefined): ReadonlyMap<string, string> {
@@ -179,10 +169,11 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   })
   const cancel = (): void => {
     judging.withdraw()
-    if (wire.running)
+    // One at a time: each is a connection to the target.
+    if (wire.running && !wire.cancelling)
       run.cancel().catch((error: unknown) => gate.log('warn', 'a cancel failed', { session: session.id, reason: String(error) }))
   }
-  const retire = shared.threads.add(threadId, { session, upstreamId: target.threadId, cancel, end: () => closeSoon(line.stream) })
+  const retire = shared.threads.add(threadId, { session, upstreamId: target.threadId, cancel, end: () => letGo(line.stream) })
   try {
     const { outcome, bug } = await run.done
     if (bug !== undefined) throw bug

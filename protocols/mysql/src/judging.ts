@@ -4,10 +4,10 @@
 import { isUtf8 } from 'node:buffer'
 import { isKnownError } from '@sallyport/core'
 import type { Asking, Effect, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
-import { holdsToken, mysqlNotUnderstood } from '@sallyport/sql'
-import type { MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting } from '@sallyport/sql'
+import { masksKeyOf, mysqlNotUnderstood, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
+import type { Freshness, MysqlCatalog, MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting, Salts } from '@sallyport/sql'
 import type { StatementEnd } from '@sallyport/wire'
-import type { Catalogue, Catalogues } from './catalogues.js'
+import type { Catalogues } from './catalogues.js'
 import type { Answer, Definition, Question } from './question.js'
 import { wordStatementDenial } from './wording.js'
 
@@ -15,8 +15,7 @@ export interface JudgingParts {
   readonly session: Session
   readonly reader: MysqlReader
   readonly catalogues: Catalogues
-  /** Makes hashes and tokens; tokens differ by session. */
-  readonly salts: { readonly hash: string; readonly token: string }
+  readonly salts: Salts
   readonly kill: (id: number, what: 'query' | 'connection') => boolean
   /** How often the client reset its session. */
   readonly resets: () => number
@@ -27,6 +26,7 @@ export interface JudgingParts {
 interface Named {
   readonly effects: readonly Effect[]
   readonly text: string
+  readonly diagnostics: boolean
 }
 
 /** A statement as it will be judged. */
@@ -61,8 +61,8 @@ export class Judging {
   readonly #meantBefore = new WeakMap<Definition, { readonly context: MysqlContext; readonly meant: Meant }>()
   #patience = new AbortController()
   #resetsSeen = 0
-  /** The last statement's errors were covered: they must not be shown by SHOW WARNINGS. */
-  #coveredLast = false
+  /** The server may still hold messages of a statement whose errors were covered: SHOW WARNINGS must not show them. */
+  #coversMessages = false
 
   constructor(parts: JudgingParts) {
     this.#parts = parts
@@ -116,13 +116,14 @@ export class Judging {
     session.outcome({ ...end, durationMs: live === undefined ? 0 : performance.now() - live.startedAtMs })
     if (live === undefined) return
     const { understanding } = live
-    this.#coveredLast = live.covers || (understanding.diagnostics && this.#coveredLast)
+    if (live.covers) this.#coversMessages = true
+    else if (end.error === undefined && dropsMessages(understanding)) this.#coversMessages = false
     // A text of several statements may have changed something before it failed.
     if (understanding.changesCatalog) catalogues.markStale(session)
     if (end.error !== undefined) return
     if (understanding.use !== undefined) this.#database = understanding.use
     for (const name of understanding.deallocates) this.#prepared.delete(name.toLowerCase())
-    for (const { name, effects, text } of understanding.prepares) this.#prepared.set(name, { effects, text })
+    for (const { name, ...named } of understanding.prepares) this.#prepared.set(name, named)
     if (understanding.makesTemporary.length > 0)
       this.#temporaries = new Set([...this.#temporaries, ...understanding.makesTemporary])
   }
@@ -162,7 +163,7 @@ export class Judging {
   }
 
   #withCatalogue(
-    freshness: 'any' | 'fresh' | 'unknown-name',
+    freshness: Freshness,
     database: string,
     then: (context: MysqlContext) => Settled<MysqlUnderstanding>,
   ): Settled<MysqlUnderstanding> {
@@ -179,35 +180,39 @@ export class Judging {
     )
   }
 
-  #contextOf({ content }: Catalogue, database: string): MysqlContext {
+  #contextOf(catalog: MysqlCatalog, database: string): MysqlContext {
     const known = this.#context
-    if (known !== undefined && known.catalog === content && known.database === database && known.temporaries === this.#temporaries)
+    if (known !== undefined && known.catalog === catalog && known.database === database && known.temporaries === this.#temporaries)
       return known
     const { trust } = this.#parts.session.target
-    this.#context = { catalog: content, database, temporaries: this.#temporaries, trustedFunctions: trust.functions }
+    this.#context = { catalog, database, temporaries: this.#temporaries, trustedFunctions: trust.functions }
     return this.#context
   }
 
   /** Adds what the names in the text run, and what it may not do here. */
   #meant(understanding: MysqlUnderstanding, sql: Buffer): Meant {
     const { effects, executes, text } = understanding
-    if (executes.length === 0)
-      return { understanding, effects, text, refusal: understanding.refusal ?? this.#fault(understanding, sql) }
     const runs = executes.map(
-      (name) => this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}` },
+      (name): Named =>
+        this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}`, diagnostics: true },
     )
+    const diagnostics = understanding.diagnostics || runs.some((run) => run.diagnostics)
+    const refusal = understanding.refusal ?? this.#fault(understanding, diagnostics, sql)
+    if (runs.length === 0) return { understanding, effects, text, refusal }
     return {
       understanding,
       text: `${text} -- ${runs.map((run) => run.text).join('; ')}`,
       effects: [...effects, ...runs.flatMap((run) => run.effects)],
-      refusal: understanding.refusal ?? this.#fault(understanding, sql),
+      refusal,
     }
   }
 
-  #fault(understanding: MysqlUnderstanding, sql: Buffer): string | undefined {
+  #fault(understanding: MysqlUnderstanding, diagnostics: boolean, sql: Buffer): string | undefined {
     if (!isUtf8(sql)) return 'the text is not valid UTF-8; send binary values as parameters or as hexadecimal literals'
-    if (understanding.diagnostics && this.#coveredLast)
-      return 'the messages of the statement before are covered, because it touched masked columns'
+    if (diagnostics && this.#coversMessages)
+      return 'the messages that the target still holds are covered, because they may be of a statement that touched masked columns'
+    if (diagnostics && this.#parts.session.mayMask && understanding.effects.length > 0)
+      return 'SHOW WARNINGS and GET DIAGNOSTICS must be sent alone where columns are masked'
     if (this.#prepared.size >= maxNames) return 'too many statements prepared by SQL in one session'
     if (this.#temporaries.size >= maxTemporaries) return 'too many temporary tables in one session'
     return undefined
@@ -332,30 +337,15 @@ export class Judging {
     if (sql === undefined || this.#context === undefined) return { kind: 'untraceable', reason: 'there is no text to mask' }
     if (meant.understanding.executes.length > 0)
       return { kind: 'untraceable', reason: 'what EXECUTE runs cannot be masked; send it as a statement' }
-    const salt = masks.some((mask) => mask.with === 'token')
-      ? salts.token
-      : masks.some((mask) => mask.with === 'hash')
-        ? salts.hash
-        : ''
-    return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, salt)
+    return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, saltFor(masks, salts))
   }
 }
 
-const onlyReads = (effect: Effect): boolean => effect.access === 'read'
+/** MariaDB keeps its messages until a statement names a table (sql_parse.cc, mysql_execute_command); to prepare one is not to run it. */
+function dropsMessages({ effects, prepares, understood }: MysqlUnderstanding): boolean {
+  return understood && prepares.length === 0 && effects.some(({ verb }) => tableVerbs.has(verb))
+}
+
+const tableVerbs = new Set(['select', 'insert', 'replace', 'update', 'delete'])
 const decoded = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 const unknownEffect = (name: string): Effect => ({ access: 'unknown', verb: 'execute', object: name })
-
-/** Two rulings with the same key mask these effects' columns in the same way. */
-function masksKeyOf(masks: readonly Mask[], effects: readonly Effect[]): string {
-  if (masks.length === 0) return ''
-  const columns = new Set(effects.flatMap((effect) => effect.columns ?? []))
-  const reached = masks.filter((mask) => columns.has(mask.column)).map((mask) => `${mask.column}=${mask.with}`)
-  return [...new Set(reached)].sort().join(',')
-}
-
-/** A stand-in for a masked value must not come back as if it were the value. */
-function writtenBack(effects: readonly Effect[], text: string, parameters: readonly (string | null)[]): string | undefined {
-  if (effects.every(onlyReads)) return undefined
-  const held = holdsToken(text) || parameters.some((value) => value !== null && holdsToken(value))
-  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
-}

@@ -18,20 +18,21 @@ const stranger = 'a login that was let in has no session here'
 interface Play {
   readonly loopback?: boolean
   readonly onlyClear?: boolean
+  readonly loginMs?: number
   /** What the proof must be for the gate to open; else it denies. */
   readonly opens?: (proof: Proof) => boolean
 }
 
 /** Both ends in one process; the client's end is driven by `client`. */
 async function play(
-  { loopback = false, onlyClear = false, opens = () => true }: Play,
+  { loopback = false, onlyClear = false, loginMs = 0, opens = () => true }: Play,
   client: (line: PacketLine, nonce: Buffer) => Promise<void>,
 ): Promise<readonly Proof[]> {
   const [up, down] = [new PassThrough(), new PassThrough()]
   const proofs: Proof[] = []
   const gate: Gate = {
     tls: { context: createSecureContext(), certificateHash: Buffer.alloc(0) } as unknown as Gate['tls'],
-    limits: { loginMs: 0, idleMs: 0 },
+    limits: { loginMs, idleMs: 0 },
     challenge: () => Promise.resolve({ salt: Buffer.alloc(16), iterations: 4096, ...(onlyClear ? { clear: true } : {}) }),
     admit: ({ proof }) => {
       proofs.push(proof)
@@ -94,6 +95,15 @@ describe('a login without TLS from elsewhere', () => {
     })
     expect(direct).toEqual([])
     expect(full.map(({ kind }) => kind)).toEqual(['challenge'])
+  })
+
+  it('ends after a while where a wrong proof is followed by nothing', async () => {
+    const proofs = await play({ loginMs: 50, opens: () => false }, async (line, nonce) => {
+      respond(line, cachingSha2, answerCachingSha2('wrong', nonce))
+      expect(await line.read()).toEqual(Buffer.from([1, 4]))
+      expect(readError(await line.read())).toMatchObject({ code: 1159 })
+    })
+    expect(proofs.map(({ kind }) => kind)).toEqual(['challenge'])
   })
 
   it('refuses what cannot be decrypted', async () => {

@@ -72,7 +72,13 @@ export function rsaKeyMaker(): RsaKey {
 export async function greet(connection: ClientConnection, gate: Gate, { version, threadId, rsaKey }: Greeter): Promise<Admitted> {
   const patience = new AbortController()
   const late = (): void => patience.abort(new Denied('login-timeout', 'the login took too long'))
-  const timer = gate.limits.loginMs > 0 ? setTimeout(late, gate.limits.loginMs) : undefined
+  const { loginMs } = gate.limits
+  let timer: NodeJS.Timeout | undefined
+  const clock = {
+    start: () => void (timer = loginMs > 0 ? setTimeout(late, loginMs) : undefined),
+    stop: () => clearTimeout(timer),
+  }
+  clock.start()
   const line = new PacketLine(connection.stream, 'client', patience.signal)
   let last = line
   try {
@@ -83,14 +89,14 @@ export async function greet(connection: ClientConnection, gate: Gate, { version,
     last = secured
     const response = readResponse(secured === line ? first : await secured.read())
     const client = factsOf(connection.facts, secured !== line, response)
-    const login = new Login({ line: secured, gate, nonce, response, client, rsaKey, proved: () => clearTimeout(timer) })
+    const login = new Login({ line: secured, gate, nonce, response, client, rsaKey, clock })
     const session = await login.admit()
     return { session, line: secured, capabilities: response.capabilities & offered, threadId, client }
   } catch (error) {
     if (isKnownError(error) && !last.stream.destroyed) last.write(errorPayload(wordFatal(error)))
     throw error
   } finally {
-    clearTimeout(timer)
+    clock.stop()
   }
 }
 
@@ -121,8 +127,8 @@ interface LoginParts {
   readonly response: HandshakeResponse
   readonly client: ClientFacts
   readonly rsaKey: RsaKey
-  /** From here on people may take their time (a review of the connection). */
-  readonly proved: () => void
+  /** Stands still while a proof is looked at: people may take their time (a review of the connection). */
+  readonly clock: { readonly start: () => void; readonly stop: () => void }
 }
 
 class Login {
@@ -211,15 +217,17 @@ class Login {
   }
 
   async #enter(proof: Proof): Promise<Session> {
-    const { gate, client, line, proved } = this.#parts
+    const { gate, client, line, clock } = this.#parts
     const gone = new AbortController()
     const left = (): void => gone.abort()
     line.stream.once('close', left)
-    proved()
+    clock.stop()
     try {
       return await gate.admit({ user: this.#user, target: this.#target, protocol: 'mysql', proof, client }, { signal: gone.signal })
     } finally {
       line.stream.off('close', left)
+      // A proof that was not enough leaves the client with one more to give, in time.
+      clock.start()
     }
   }
 }

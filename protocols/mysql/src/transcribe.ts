@@ -1,6 +1,6 @@
 // A recording as people read it: the same packet code as on the wire, run over the bytes that the client saw.
 
-import { isKnownError } from '@sallyport/core'
+import { isKnownError, narrate, shortened } from '@sallyport/core'
 import type { Frame, Line } from '@sallyport/core'
 import { ByteQueue } from '@sallyport/wire'
 import { readBinaryRow, readColumn, readTextRow } from './columns.js'
@@ -12,55 +12,19 @@ const maxCellCharacters = 2_000
 /** The longest packet that is printed. */
 const maxPrintedBytes = 16 * 1024 * 1024 - 1
 
-export async function* transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
-  let responses = new Transcript(true)
-  for await (const frame of frames) {
-    switch (frame.kind) {
-      case 'statement':
-        yield { at: frame.at, from: 'client', text: statementText(frame.statement.text, frame.statement.parameters) }
-        break
-      case 'ruling':
-        yield { at: frame.at, from: 'gateway', text: rulingText(frame) }
-        break
-      case 'mark':
-        if (frame.name === eofMark) responses = new Transcript(frame.detail === 'ok')
-        else yield { at: frame.at, from: 'gateway', text: `${frame.name}: ${frame.detail}` }
-        break
-      case 'outcome':
-        yield { at: frame.at, from: 'gateway', text: outcomeText(frame) }
-        break
-      case 'bytes':
-        if (frame.from === 'upstream')
-          for (const text of responses.read(Buffer.from(frame.bytes))) yield { at: frame.at, from: 'upstream', text }
-        break
-    }
-  }
-}
-
 /** The mark at a session's beginning that says how its results end: `ok` or `eof`. */
 export const eofMark = 'results-end'
 
-function statementText(text: string, parameters: readonly (string | null)[]): string {
-  if (parameters.length === 0) return text
-  return `${text}\n  -- ${parameters.map((value, index) => `${index + 1} = ${value === null ? 'NULL' : JSON.stringify(value)}`).join(', ')}`
-}
-
-function rulingText({ ruling, reviewers }: Frame & { kind: 'ruling' }): string {
-  const by = reviewers.length === 0 ? '' : ` (reviewed by ${reviewers.join(', ')})`
-  const rule = ruling.rule === null ? '' : ` by rule ${ruling.rule}`
-  switch (ruling.kind) {
-    case 'allow':
-      return `allowed${rule}${by}`
-    case 'mask':
-      return `masked${rule}: ${ruling.masks.map((mask) => `${mask.column} ${mask.with}`).join(', ')}${by}`
-    case 'deny':
-      return `denied${rule}: ${ruling.reason}${by}`
-  }
-}
-
-function outcomeText(frame: Frame & { kind: 'outcome' }): string {
-  const took = `${frame.durationMs.toFixed(1)} ms`
-  return frame.error === undefined ? `${frame.rows} rows, ${frame.bytes} bytes, ${took}` : `failed: ${frame.error}, ${took}`
+export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
+  let responses = new Transcript(true)
+  return narrate(frames, (frame) => {
+    if (frame.kind === 'mark' && frame.name === eofMark) {
+      responses = new Transcript(frame.detail === 'ok')
+      return []
+    }
+    if (frame.kind !== 'bytes' || frame.from === 'client') return undefined
+    return responses.read(Buffer.from(frame.bytes)).map((text) => ({ at: frame.at, from: 'upstream', text }))
+  })
 }
 
 type State =
@@ -159,7 +123,7 @@ class Transcript {
     }
     // A row of a prepared statement begins with 0; a text row does so only where its first cell is empty, and then cannot be read as the other.
     const cells = payload[0] === 0 ? this.#eitherRow(payload) : readTextRow(payload, this.#columns.length)
-    return cells.map((value) => (value === null ? 'NULL' : cut(value))).join(' | ')
+    return cells.map((value) => (value === null ? 'NULL' : shortened(value, maxCellCharacters))).join(' | ')
   }
 
   #eitherRow(payload: Buffer): (string | null)[] {
@@ -170,8 +134,4 @@ class Transcript {
       return readBinaryRow(payload, this.#columns)
     }
   }
-}
-
-function cut(text: string): string {
-  return text.length <= maxCellCharacters ? text : `${text.slice(0, maxCellCharacters)}... (${text.length} characters)`
 }

@@ -1,52 +1,33 @@
 // The machine against its transcripts: whole, byte by byte, and cut at every point. And against noise.
 
-import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { isKnownError } from '@sallyport/core'
-import { byteByByte, cutAt, play, readTranscripts, whole } from '@sallyport/testkit'
+import { noise, noisyInputs, playHoweverCut, readTranscriptFolder } from '@sallyport/testkit'
 import { describe, expect, it } from 'vitest'
 import { notation } from './notation.fixture.js'
 import { command, maxPacketBytes, packets } from './packets.js'
 import { MysqlWire } from './wire.js'
 
-const folder = fileURLToPath(new URL('../transcripts/', import.meta.url))
+const files = readTranscriptFolder(fileURLToPath(new URL('../transcripts/', import.meta.url)))
 const newWire = (): MysqlWire =>
   new MysqlWire({ deprecateEof: true, pins: { afresh: 'SET PINS', kept: 'KEEP PINS' }, database: () => 'shop' })
 
-describe.each(readdirSync(folder))('%s', (file) => {
-  const transcripts = readTranscripts(readFileSync(`${folder}/${file}`, 'utf8'))
+describe.each(files)('$file', ({ transcripts }) => {
   it.each(transcripts)('$title', (transcript) => {
-    play(transcript, notation, whole)
-    play(transcript, notation, byteByByte)
-    const longest = 400
-    for (let at = 1; at < longest; at += 1) play(transcript, notation, cutAt(at))
+    playHoweverCut(transcript, notation, 400)
   })
 })
 
-/** A small linear congruential generator: the same noise every run. */
-function noise(seed: number): () => number {
-  let state = seed
-  return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0)
-}
-
 describe('noise', () => {
   it('throws nothing but what it says it throws, whatever the bytes', () => {
-    const lines = readdirSync(folder)
-      .flatMap((file) => readTranscripts(readFileSync(`${folder}/${file}`, 'utf8')))
-      .flatMap((transcript) => transcript.lines)
-    const inputs = lines.flatMap(({ mark, text }) =>
-      mark === 'C>' || mark === 'U>' ? [{ from: mark === 'C>' ? ('client' as const) : ('upstream' as const), text }] : [],
-    )
+    const transcripts = files.flatMap((file) => file.transcripts)
+    const draw = noisyInputs(transcripts, notation)
     for (let round = 0; round < 4_000; round += 1) {
       const next = noise(round)
       const wire = newWire()
       try {
         for (let count = 0; count < 8; count += 1) {
-          const input = inputs[next() % inputs.length]
-          if (input === undefined) throw new Error('no inputs')
-          const { from, text } = input
-          const bytes = Buffer.from(notation.encode(from, from === 'client' ? 'upstream' : 'client', text))
-          if (bytes.length > 0 && next() % 3 === 0) bytes[next() % bytes.length] = next() & 0xff
+          const { from, bytes } = draw(next)
           let steps = wire.receive(from, bytes)
           for (let last = steps[steps.length - 1]; last?.kind === 'judge'; last = steps[steps.length - 1]) {
             // A command that is never let through is never allowed.
@@ -81,6 +62,15 @@ describe('a held command', () => {
     // The client counts its own packets: two where the text was at least the longest.
     const [back] = wire.receive('upstream', notation.encode('upstream', 'client', 'Ok 1'))
     expect(back).toEqual({ kind: 'send', to: 'client', bytes: notation.encode('upstream', 'client', `Ok ${more < 0 ? 1 : 2}`) })
+  })
+
+  it('waits until every cancel has been delivered', () => {
+    const wire = newWire()
+    wire.hold()
+    wire.hold()
+    expect(wire.receive('client', notation.encode('client', 'upstream', 'Query "select 1"'))).toEqual([])
+    expect(wire.release()).toEqual([])
+    expect(wire.release().map((step) => step.kind)).toEqual(['judge'])
   })
 
   it('is refused where it is longer than may be held', () => {

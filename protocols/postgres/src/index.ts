@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 import { Denied, isKnownError, Unreachable } from '@sallyport/core'
 import type { ClientConnection, Gate, Mask, Protocol, Reach, Session, Traced, Understood } from '@sallyport/core'
 import type { SqlContext, SqlReader } from '@sallyport/sql'
-import { readClientHello, relay } from '@sallyport/wire'
+import { letGo, readClientHello, relay } from '@sallyport/wire'
 import type { RelayRun } from '@sallyport/wire'
 import { CancelKeys, sendCancel } from './cancel.js'
 import { Catalogues, readCatalogue } from './catalogues.js'
@@ -98,12 +98,12 @@ async function serve(client: ClientConnection, gate: Gate, shared: Shared): Prom
   } catch (error) {
     if (!isKnownError(error)) throw error
     gate.log('info', 'login failed', { client: client.facts.address, code: error.code, reason: error.message })
-    closeSoon(client.stream)
+    letGo(client.stream)
     return
   }
   if ('cancel' in greeted) {
     shared.keys.cancel(greeted.cancel)
-    closeSoon(greeted.stream)
+    letGo(greeted.stream)
     return
   }
   await serveSession(greeted, gate, shared)
@@ -133,19 +133,10 @@ async function serveSession(admitted: Admitted, gate: Gate, shared: Shared): Pro
 function refuse(session: Session, stream: Duplex, error: unknown): void {
   if (stream.destroyed) return
   stream.write(errorResponse(wordFatal(error, session.id)))
-  closeSoon(stream)
+  letGo(stream)
 }
 
 const causeOf = (error: Error): string | undefined => (error.cause instanceof Error ? error.cause.message : undefined)
-
-/** Lets the last words out, then hangs up. */
-function closeSoon(stream: Duplex): void {
-  stream.on('error', () => {})
-  const late = setTimeout(() => stream.destroy(), 1_000)
-  stream.once('close', () => clearTimeout(late))
-  stream.end()
-  stream.resume()
-}
 
 /** The target sees who really calls in its own log and in pg_stat_activity. */
 function upstreamSettings({ session, settings }: Admitted): ReadonlyMap<string, string> {

@@ -1,6 +1,6 @@
 // What a held message will do, put together from its own text and from what names it runs.
 
-import type { Effect, Mask } from '@sallyport/core'
+import type { Effect } from '@sallyport/core'
 import type { Understanding } from '@sallyport/sql'
 
 /** One thing a name may run. */
@@ -45,12 +45,4 @@ export function meaning(runs: readonly Meaning[]): Meant {
     copiesIn: false,
   }
   return { understanding, effects, runs }
-}
-
-/** Two rulings with the same key mask these effects' columns in the same way. */
-export function masksKeyOf(masks: readonly Mask[], effects: readonly Effect[]): string {
-  if (masks.length === 0) return ''
-  const columns = new Set(effects.flatMap((effect) => effect.columns ?? []))
-  const reached = masks.filter((mask) => columns.has(mask.column)).map((mask) => `${mask.column}=${mask.with}`)
-  return [...new Set(reached)].sort().join(',')
 }

@@ -2,8 +2,8 @@
 // statements fail or are rolled back, so every meaning is kept until the name is certainly gone: an EXECUTE counts as all of them.
 
 import type { Mask } from '@sallyport/core'
+import { masksKeyOf } from '@sallyport/sql'
 import type { Understanding } from '@sallyport/sql'
-import { masksKeyOf } from './meaning.js'
 import type { Meaning } from './meaning.js'
 
 /** Names a session may make by SQL. */

@@ -1,7 +1,8 @@
 // A recording as people read it: the same message code as on the wire, run over the bytes that the client saw.
 
-import { ByteQueue } from '@sallyport/wire'
+import { narrate, shortened, statementText } from '@sallyport/core'
 import type { Frame, Line } from '@sallyport/core'
+import { ByteQueue } from '@sallyport/wire'
 import { fromUpstream, readDataRow, readFields, readRowDescription, Body } from './messages.js'
 import type { Column } from './messages.js'
 import { readableValues } from './parameters.js'
@@ -11,51 +12,15 @@ const maxCellCharacters = 2_000
 /** The longest message that is printed; longer rows are named by their size. */
 const maxPrintedBytes = 16 * 1024 * 1024
 
-export async function* transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
+export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
   const responses = new Transcript()
-  for await (const frame of frames) {
-    switch (frame.kind) {
-      case 'statement':
-        yield { at: frame.at, from: 'client', text: statementText(frame.statement.text, frame.statement.parameters) }
-        break
-      case 'ruling':
-        yield { at: frame.at, from: 'gateway', text: rulingText(frame) }
-        break
-      case 'mark':
-        yield { at: frame.at, from: 'gateway', text: `${frame.name}: ${frame.detail}` }
-        break
-      case 'outcome':
-        yield { at: frame.at, from: 'gateway', text: outcomeText(frame) }
-        break
-      case 'bytes':
-        if (frame.from === 'client') yield { at: frame.at, from: 'client', text: `COPY data, ${frame.bytes.length} bytes` }
-        else for (const text of responses.read(Buffer.from(frame.bytes))) yield { at: frame.at, from: 'upstream', text }
-        break
-    }
-  }
-}
-
-function statementText(text: string, parameters: readonly (string | null)[]): string {
-  if (parameters.length === 0) return text
-  return `${text}\n  -- ${parameters.map((value, index) => `$${index + 1} = ${value === null ? 'NULL' : JSON.stringify(value)}`).join(', ')}`
-}
-
-function rulingText({ ruling, reviewers }: Frame & { kind: 'ruling' }): string {
-  const by = reviewers.length === 0 ? '' : ` (reviewed by ${reviewers.join(', ')})`
-  const rule = ruling.rule === null ? '' : ` by rule ${ruling.rule}`
-  switch (ruling.kind) {
-    case 'allow':
-      return `allowed${rule}${by}`
-    case 'mask':
-      return `masked${rule}: ${ruling.masks.map((mask) => `${mask.column} ${mask.with}`).join(', ')}${by}`
-    case 'deny':
-      return `denied${rule}: ${ruling.reason}${by}`
-  }
-}
-
-function outcomeText(frame: Frame & { kind: 'outcome' }): string {
-  const took = `${frame.durationMs.toFixed(1)} ms`
-  return frame.error === undefined ? `${frame.rows} rows, ${frame.bytes} bytes, ${took}` : `failed: ${frame.error}, ${took}`
+  return narrate(frames, (frame) => {
+    const { at } = frame
+    if (frame.kind === 'statement') return [{ at, from: 'client', text: statementText(frame.statement, '$') }]
+    if (frame.kind !== 'bytes') return undefined
+    if (frame.from === 'client') return [{ at, from: 'client', text: `COPY data, ${frame.bytes.length} bytes` }]
+    return responses.read(Buffer.from(frame.bytes)).map((text) => ({ at, from: 'upstream', text }))
+  })
 }
 
 class Transcript {
@@ -95,7 +60,7 @@ class Transcript {
       case fromUpstream.notice:
         return printFields(readFields(bytes))
       case fromUpstream.copyData:
-        return cut(bytes.subarray(5).toString('utf8').replace(/\n$/, ''))
+        return shortened(bytes.subarray(5).toString('utf8').replace(/\n$/, ''), maxCellCharacters)
       case fromUpstream.notification: {
         const body = new Body(bytes, 'upstream', 9)
         return `notification ${body.text()}: ${body.text()}`
@@ -110,7 +75,7 @@ class Transcript {
     const formats = this.#columns.length === cells.length ? this.#columns.map((column) => column.format) : []
     const types = this.#columns.map((column) => column.typeOid)
     return readableValues(cells, formats.length === 1 ? [formats[0] as number, 0] : formats, types)
-      .map((value) => (value === null ? 'NULL' : cut(value)))
+      .map((value) => (value === null ? 'NULL' : shortened(value, maxCellCharacters)))
       .join(' | ')
   }
 }
@@ -118,8 +83,4 @@ class Transcript {
 function printFields(fields: Readonly<Record<string, string>>): string {
   const more = [fields['D'] && `DETAIL: ${fields['D']}`, fields['H'] && `HINT: ${fields['H']}`].filter(Boolean)
   return [`${fields['S'] ?? 'ERROR'} ${fields['C'] ?? ''}: ${fields['M'] ?? ''}`, ...more].join('\n  ')
-}
-
-function cut(text: string): string {
-  return text.length <= maxCellCharacters ? text : `${text.slice(0, maxCellCharacters)}... (${text.length} characters)`
 }

@@ -1,34 +1,32 @@
 // A recording as people read it: commands and what they printed, stderr and input marked apart.
 
-import type { Frame, Line } from '@sallyport/core'
+import { narrate, shortened } from '@sallyport/core'
+import type { Frame, Line, Outcome } from '@sallyport/core'
 
 /** A chunk longer than this is cut in the transcript, saying so; the recording keeps it whole. */
 const maxChunkCharacters = 16_000
 
-export async function* transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
-  for await (const frame of frames) {
+export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
+  return narrate(frames, (frame) => {
+    const { at } = frame
     switch (frame.kind) {
       case 'statement':
-        yield {
-          at: frame.at,
-          from: 'client',
-          text: `${frame.statement.kind === 'command' ? '$' : frame.statement.kind} ${frame.statement.text}`,
-        }
-        break
-      case 'ruling':
-        yield { at: frame.at, from: 'gateway', text: rulingText(frame) }
-        break
-      case 'mark':
-        yield { at: frame.at, from: 'gateway', text: `${frame.name}: ${frame.detail}` }
-        break
+        return [
+          {
+            at,
+            from: 'client',
+            text: `${frame.statement.kind === 'command' ? '$' : frame.statement.kind} ${frame.statement.text}`,
+          },
+        ]
       case 'outcome':
-        yield { at: frame.at, from: 'gateway', text: outcomeText(frame) }
-        break
+        return [{ at, from: 'gateway', text: outcomeText(frame) }]
       case 'bytes':
-        yield { at: frame.at, from: frame.from, text: `${labelOf(frame)}${textOf(frame.bytes)}` }
-        break
+        return [{ at, from: frame.from, text: `${labelOf(frame)}${textOf(frame.bytes)}` }]
+      case 'ruling':
+      case 'mark':
+        return undefined
     }
-  }
+  })
 }
 
 /** Channels are recorded as twice their number, and that plus one for stderr. */
@@ -38,9 +36,7 @@ function labelOf({ channel, from }: Frame & { kind: 'bytes' }): string {
 }
 
 function textOf(bytes: Uint8Array): string {
-  const text = Buffer.from(bytes).toString('utf8')
-  const readable = printable(text.slice(0, maxChunkCharacters).replaceAll('\r\n', '\n'))
-  return text.length <= maxChunkCharacters ? readable : `${readable}... (${text.length} characters)`
+  return printable(shortened(Buffer.from(bytes).toString('utf8'), maxChunkCharacters).replaceAll('\r\n', '\n'))
 }
 
 /** Terminal controls would be carried out by the reader's own terminal. */
@@ -48,14 +44,8 @@ function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (control) => (control === '\n' || control === '\t' ? control : '\u00b7'))
 }
 
-function rulingText({ ruling, reviewers }: Frame & { kind: 'ruling' }): string {
-  const by = reviewers.length === 0 ? '' : ` (reviewed by ${reviewers.join(', ')})`
-  const rule = ruling.rule === null ? '' : ` by rule ${ruling.rule}`
-  if (ruling.kind === 'deny') return `denied${rule}: ${ruling.reason}${by}`
-  return `${ruling.kind === 'allow' ? 'allowed' : 'masked'}${rule}${by}`
-}
-
-function outcomeText(frame: Frame & { kind: 'outcome' }): string {
-  const took = `${frame.bytes} bytes, ${frame.durationMs.toFixed(1)} ms`
-  return frame.error === undefined ? took : `${frame.error}, ${took}`
+/** An error is how the command ended: its status or its signal. */
+function outcomeText({ bytes, durationMs, error }: Outcome): string {
+  const took = `${bytes} bytes, ${durationMs.toFixed(1)} ms`
+  return error === undefined ? took : `${error}, ${took}`
 }

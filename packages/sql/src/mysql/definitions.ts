@@ -2,9 +2,8 @@
 // whole; what brings code of its own is unknown.
 
 import type { Cursor } from './cursor.js'
-import type { Grammar } from './expressions.js'
+import type { Grammar } from './grammar.js'
 import { readQuery } from './queries.js'
-import type { CommonNames } from './queries.js'
 import type { TableName } from './reading.js'
 import type { Statement } from './statement.js'
 import { queryInParentheses } from './writes.js'
@@ -25,9 +24,9 @@ const reachingWords = new Set([
   'CONVERT',
 ])
 
-export function readDefinition(grammar: Grammar, common: CommonNames, statement: Statement): void {
+export function readDefinition(grammar: Grammar, statement: Statement): void {
   const { cursor } = grammar
-  if (cursor.word('CREATE')) return readCreate(grammar, common, statement)
+  if (cursor.word('CREATE')) return readCreate(grammar, statement)
   if (cursor.word('DROP')) return readDrop(cursor, statement)
   if (cursor.word('ALTER')) return readAlter(cursor, statement)
   if (cursor.word('RENAME')) return readRename(cursor, statement)
@@ -49,12 +48,12 @@ function ifExists(cursor: Cursor): void {
   cursor.needWord('EXISTS')
 }
 
-function readCreate(grammar: Grammar, common: CommonNames, statement: Statement): void {
+function readCreate(grammar: Grammar, statement: Statement): void {
   const { cursor } = grammar
   statement.changesCatalog = true
   if (cursor.word('OR')) cursor.needWord('REPLACE')
   const temporary = cursor.word('TEMPORARY')
-  if (cursor.word('TABLE')) return readCreateTable(grammar, common, statement, temporary)
+  if (cursor.word('TABLE')) return readCreateTable(grammar, statement, temporary)
   if (temporary) return cursor.fail()
   if (cursor.word('DATABASE', 'SCHEMA')) {
     ifExists(cursor)
@@ -69,7 +68,7 @@ function readCreate(grammar: Grammar, common: CommonNames, statement: Statement)
     statement.done.push({ access: 'schema', verb: 'create', object: tableName(cursor) })
     if (cursor.isSign('(')) cursor.skipParentheses()
     cursor.needWord('AS')
-    readQuery(grammar, common, statement.root)
+    readQuery(grammar, statement.root)
     if (cursor.word('WITH')) while (cursor.word('CASCADED', 'LOCAL', 'CHECK', 'OPTION'));
     return
   }
@@ -118,7 +117,7 @@ function readCreateCode(cursor: Cursor, statement: Statement): void {
   cursor.at = cursor.tokens.length
 }
 
-function readCreateTable(grammar: Grammar, common: CommonNames, statement: Statement, temporary: boolean): void {
+function readCreateTable(grammar: Grammar, statement: Statement, temporary: boolean): void {
   const { cursor } = grammar
   ifExists(cursor)
   const object = tableName(cursor)
@@ -134,7 +133,7 @@ function readCreateTable(grammar: Grammar, common: CommonNames, statement: State
     cursor.word('IGNORE', 'REPLACE')
     cursor.word('AS')
     if (cursor.isWord('SELECT', 'WITH', 'TABLE', 'VALUES') || (cursor.isSign('(') && queryInParentheses(cursor))) {
-      readQuery(grammar, common, statement.root)
+      readQuery(grammar, statement.root)
       return
     }
     if (!cursor.atEnd) option(cursor, statement, object)

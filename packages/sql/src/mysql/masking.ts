@@ -3,6 +3,7 @@
 
 import { matchesName } from '@sallyport/core'
 import type { Mask, Transform } from '@sallyport/core'
+import { strictest } from '../masks.js'
 import type { Rewriting } from '../understanding.js'
 import { columnsOf } from './catalog.js'
 import type { MysqlTable } from './catalog.js'
@@ -11,7 +12,7 @@ import { decode, LexFault } from './lexer.js'
 import type { Token } from './lexer.js'
 import type { TableName, TableReference } from './reading.js'
 import type { Statement } from './statement.js'
-import { maskedSql, quotedName, strictest } from './transforms.js'
+import { maskedSql, quotedName } from './transforms.js'
 import { isOpenInformation, parseText } from './understand.js'
 import type { MysqlContext } from './understand.js'
 
@@ -45,6 +46,7 @@ class Masking {
   readonly #known = new Map<MysqlTable, ReadonlyMap<string, Transform>>()
   readonly #origins = new Set<string>()
   readonly #made = new Set<string>()
+  #explains = false
 
   constructor(context: MysqlContext, masks: readonly Mask[], salt: string) {
     this.#context = context
@@ -54,9 +56,7 @@ class Masking {
 
   rewrite(bytes: string): Rewriting {
     const { lexed, statements } = parseText(bytes)
-    // Printed by EXPLAIN, the expressions must hold no secret.
-    const salt = statements.some(({ explains }) => explains === true) ? 'explained' : this.#salt
-    const edits = statements.flatMap((statement) => this.#edits(statement, lexed.tokens, bytes, salt))
+    const edits = statements.flatMap((statement) => this.#edits(statement, lexed.tokens, bytes))
     const forbiddenOrigins = [...this.#origins]
     if (edits.length === 0) return { kind: 'unchanged', forbiddenOrigins }
     const text = applied(bytes, edits, lexed.tokens)
@@ -64,8 +64,9 @@ class Masking {
     return { kind: 'rewritten', text, forbiddenOrigins }
   }
 
-  #edits(statement: Statement, tokens: readonly Token[], bytes: string, salt: string): Edit[] {
+  #edits(statement: Statement, tokens: readonly Token[], bytes: string): Edit[] {
     const { reading } = statement
+    this.#explains = statement.explains === true
     for (const table of [...reading.tables, ...statement.whole]) this.#needTold(table)
     for (const { name } of reading.shadowed) {
       if (this.#context.catalog.find(this.#context.database, name).some((table) => this.#of(table).size > 0)) {
@@ -83,7 +84,7 @@ class Masking {
     }
     if (reading.marks.has('outfile')) throw new Untraceable('a file on the server would hold it')
     const edits = [
-      ...reading.tables.flatMap((reference) => this.#replaced(reference, tokens, bytes, salt)),
+      ...reading.tables.flatMap((reference) => this.#replaced(reference, tokens, bytes)),
       ...this.#unqualified(statement, tokens),
     ]
     return [...edits, ...namesKept(statement, edits, tokens, bytes)]
@@ -160,7 +161,7 @@ class Masking {
     return masked[0]
   }
 
-  #replaced(reference: TableReference, tokens: readonly Token[], bytes: string, salt: string): Edit[] {
+  #replaced(reference: TableReference, tokens: readonly Token[], bytes: string): Edit[] {
     const table = this.#maskedTable(reference)
     if (table === undefined) return []
     if (tokens[reference.start - 1]?.value === 'TABLE') throw new Untraceable('TABLE cannot be masked; write SELECT')
@@ -176,20 +177,20 @@ class Masking {
         tokens[index + 1]?.value === '(',
     )
     const suffix = partition < 0 ? '' : part(partition, reference.nameEnd)
-    const select = `SELECT ${this.#list(table, salt)} FROM ${quotedName(table.database)}.${quotedName(table.name)}${suffix}${part(reference.aliasEnd, reference.hintsEnd)}`
+    const select = `SELECT ${this.#list(table)} FROM ${quotedName(table.database)}.${quotedName(table.name)}${suffix}${part(reference.aliasEnd, reference.hintsEnd)}`
     this.#made.add(select)
     const alias = quotedName(reference.alias ?? reference.name)
     return [{ start: reference.start, end: reference.hintsEnd, text: `(${select}) AS ${alias}` }]
   }
 
-  #list(table: MysqlTable, salt: string): string {
+  /** A plan prints what it read to be made: rows found by a key stand in it as values. So what is explained does not even look at the column. */
+  #list(table: MysqlTable): string {
     const masked = this.#of(table)
     return table.columns
       .map((column) => {
         const transform = masked.get(column.name)
-        return transform === undefined
-          ? quotedName(column.name)
-          : `${maskedSql(column, transform, salt)} AS ${quotedName(column.name)}`
+        if (transform === undefined) return quotedName(column.name)
+        return `${maskedSql(column, this.#explains ? 'null' : transform, this.#salt)} AS ${quotedName(column.name)}`
       })
       .join(', ')
   }

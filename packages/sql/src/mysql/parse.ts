@@ -3,10 +3,9 @@
 import { Cursor, NotUnderstood } from './cursor.js'
 import { readAdministration, readDefinition, skipRest, tableName } from './definitions.js'
 import { readExpression } from './expressions.js'
-import type { Grammar } from './expressions.js'
+import type { Grammar } from './grammar.js'
 import type { Token } from './lexer.js'
 import { readCommon, readQuery } from './queries.js'
-import type { CommonNames } from './queries.js'
 import { Reading } from './reading.js'
 import type { Block } from './reading.js'
 import { readSet } from './settings.js'
@@ -48,11 +47,11 @@ export function parse(tokens: readonly Token[]): Statement[] {
 function parseOne(cursor: Cursor): Statement {
   const reading = new Reading()
   const root = reading.block(undefined, cursor.at)
-  const common: CommonNames = []
   const grammar: Grammar = {
     cursor,
     reading,
-    query: (parent: Block | undefined) => readQuery(grammar, common, parent),
+    common: [],
+    query: (parent: Block | undefined) => readQuery(grammar, parent),
     expression: (block: Block) => readExpression(grammar, block),
   }
   const made = (kind: Statement['kind']): Statement => ({
@@ -65,54 +64,49 @@ function parseOne(cursor: Cursor): Statement {
     done: [],
     whole: [],
   })
-  const statement = begin(grammar, common, made)
+  const statement = begin(grammar, made)
   statement.end = cursor.at
   return statement
 }
 
 type Make = (kind: Statement['kind']) => Statement
 
-function begin(grammar: Grammar, common: CommonNames, made: Make): Statement {
+function begin(grammar: Grammar, made: Make): Statement {
   const { cursor } = grammar
   if (
     cursor.isWord('EXPLAIN', 'DESCRIBE', 'DESC') ||
     (cursor.isWord('ANALYZE') && !cursor.isWordAhead(1, 'TABLE', 'LOCAL', 'NO_WRITE_TO_BINLOG'))
   ) {
-    return readExplain(grammar, common, made)
+    return readExplain(grammar, made)
   }
-  if (cursor.isWord('WITH')) return readWith(grammar, common, made)
+  if (cursor.isWord('WITH')) return readWith(grammar, made)
   if (cursor.isWord('SELECT', 'VALUES', 'TABLE') || cursor.isSign('(')) {
     const statement = made('query')
-    readQuery(grammar, common, undefined)
+    readQuery(grammar, undefined)
     return statement
   }
   if (cursor.isWord('INSERT', 'REPLACE', 'UPDATE', 'DELETE')) {
     const statement = made('write')
-    readWrite(grammar, common, statement)
+    readWrite(grammar, statement)
     return statement
   }
-  return readOther(grammar, common, made('other'))
+  return readOther(grammar, made('other'))
 }
 
 /** WITH before SELECT belongs to the query; before UPDATE and DELETE to the statement. */
-function readWith(grammar: Grammar, common: CommonNames, made: Make): Statement {
-  const { cursor, reading } = grammar
-  const start = cursor.at
-  const statement = made('write')
-  readCommon(grammar, common, statement.root)
+function readWith(grammar: Grammar, made: Make): Statement {
+  const { cursor } = grammar
+  const [write, query] = [made('write'), made('query')]
+  readCommon(grammar, write.root)
   if (cursor.isWord('UPDATE', 'DELETE')) {
-    readWrite(grammar, common, statement)
-    return statement
+    readWrite(grammar, write)
+    return write
   }
-  cursor.at = start
-  common.length = 0
-  for (const list of [reading.tables, reading.columns, reading.functions, reading.shadowed, reading.items]) list.length = 0
-  const query = made('query')
-  readQuery(grammar, common, undefined)
+  readQuery(grammar, undefined)
   return query
 }
 
-function readExplain(grammar: Grammar, common: CommonNames, made: Make): Statement {
+function readExplain(grammar: Grammar, made: Make): Statement {
   const { cursor } = grammar
   const describes = !cursor.isWord('ANALYZE')
   cursor.at += 1
@@ -130,7 +124,7 @@ function readExplain(grammar: Grammar, common: CommonNames, made: Make): Stateme
   }
   if (!cursor.isWord('SELECT', 'WITH', 'TABLE', 'VALUES', 'INSERT', 'REPLACE', 'UPDATE', 'DELETE') && !cursor.isSign('('))
     return cursor.fail()
-  const statement = begin(grammar, common, made)
+  const statement = begin(grammar, made)
   statement.explains = true
   return statement
 }
@@ -151,9 +145,9 @@ const explainable = [
   'FOR',
 ]
 
-function readOther(grammar: Grammar, common: CommonNames, statement: Statement): Statement {
+function readOther(grammar: Grammar, statement: Statement): Statement {
   const { cursor } = grammar
-  if (cursor.isWord('CREATE', 'DROP', 'ALTER', 'RENAME', 'TRUNCATE')) readDefinition(grammar, common, statement)
+  if (cursor.isWord('CREATE', 'DROP', 'ALTER', 'RENAME', 'TRUNCATE')) readDefinition(grammar, statement)
   else if (cursor.isWord('SET')) readSet(grammar, statement)
   else if (cursor.word('SHOW')) readShow(grammar, statement)
   else if (isTransaction(cursor)) readTransaction(cursor)

@@ -1,35 +1,32 @@
-// Queries: SELECT with everything that hangs on it, common table expressions, set operations, and what a FROM may hold.
+// Queries: SELECT with everything that hangs on it, common table expressions, set operations.
 
 import { NotUnderstood } from './cursor.js'
 import type { Cursor } from './cursor.js'
-import { readWindow } from './expressions.js'
-import type { Grammar } from './expressions.js'
+import { readWindow } from './calls.js'
+import { readFrom, readTable } from './from.js'
+import type { Grammar } from './grammar.js'
 import type { Block } from './reading.js'
 
-/** Common table expressions in force, by name, innermost last. */
-export type CommonNames = string[]
-
-export function readQuery(grammar: Grammar, common: CommonNames, parent: Block | undefined): void {
-  new Query(grammar, common, parent).read()
+export function readQuery(grammar: Grammar, parent: Block | undefined): void {
+  new Query(grammar, parent).read()
 }
 
 class Query {
   readonly #grammar: Grammar
   readonly #cursor: Cursor
-  readonly #common: CommonNames
   readonly #parent: Block | undefined
 
-  constructor(grammar: Grammar, common: CommonNames, parent: Block | undefined) {
+  constructor(grammar: Grammar, parent: Block | undefined) {
     this.#grammar = grammar
     this.#cursor = grammar.cursor
-    this.#common = common
     this.#parent = parent
   }
 
   read(): void {
-    const before = this.#common.length
+    const { common } = this.#grammar
+    const before = common.length
     this.#cursor.nested(() => {
-      if (this.#cursor.isWord('WITH')) readCommon(this.#grammar, this.#common, this.#parent)
+      if (this.#cursor.isWord('WITH')) readCommon(this.#grammar, this.#parent)
       this.#operand()
       while (this.#cursor.word('UNION', 'EXCEPT', 'INTERSECT', 'MINUS')) {
         this.#cursor.word('ALL', 'DISTINCT')
@@ -37,13 +34,13 @@ class Query {
       }
       this.#tail(this.#grammar.reading.block(this.#parent, this.#cursor.at, true))
     })
-    this.#common.length = before
+    common.length = before
   }
 
   #operand(): void {
     const cursor = this.#cursor
     if (cursor.sign('(')) {
-      new Query(this.#grammar, this.#common, this.#parent).read()
+      new Query(this.#grammar, this.#parent).read()
       cursor.needSign(')')
     } else if (cursor.isWord('TABLE')) this.#table()
     else if (cursor.isWord('VALUES')) this.#values()
@@ -55,7 +52,7 @@ class Query {
     const cursor = this.#cursor
     const block = this.#grammar.reading.block(this.#parent, cursor.at)
     cursor.needWord('TABLE')
-    readTable(this.#grammar, this.#common, block)
+    readTable(this.#grammar, block)
     this.#grammar.reading.columns.push({ parts: ['*'], block, start: cursor.at })
   }
 
@@ -79,7 +76,7 @@ class Query {
     while (cursor.word(...selectOptions));
     readItems(this.#grammar, block)
     this.#into()
-    if (cursor.word('FROM') && !cursor.word('DUAL')) readFrom(this.#grammar, this.#common, block)
+    if (cursor.word('FROM') && !cursor.word('DUAL')) readFrom(this.#grammar, block)
     if (cursor.word('WHERE')) this.#grammar.expression(block)
     if (cursor.words('GROUP', 'BY')) {
       this.#ordering(block)
@@ -222,8 +219,8 @@ export function readLimit(grammar: Grammar, block: Block): void {
   if (cursor.sign(',') || cursor.word('OFFSET')) grammar.expression(block)
 }
 
-export function readCommon(grammar: Grammar, common: CommonNames, parent: Block | undefined): void {
-  const { cursor } = grammar
+export function readCommon(grammar: Grammar, parent: Block | undefined): void {
+  const { cursor, common } = grammar
   cursor.needWord('WITH')
   const recursive = cursor.word('RECURSIVE')
   const names: string[] = []
@@ -235,119 +232,9 @@ export function readCommon(grammar: Grammar, common: CommonNames, parent: Block 
     if (cursor.isSign('(')) cursor.skipParentheses()
     cursor.needWord('AS')
     cursor.needSign('(')
-    readQuery(grammar, common, parent)
+    readQuery(grammar, parent)
     cursor.needSign(')')
     if (!recursive) common.push(name)
     if (cursor.isWord('CYCLE')) throw new NotUnderstood('CYCLE')
   } while (cursor.sign(','))
-}
-
-export function readFrom(grammar: Grammar, common: CommonNames, block: Block): void {
-  do readJoined(grammar, common, block)
-  while (grammar.cursor.sign(','))
-}
-
-function readJoined(grammar: Grammar, common: CommonNames, block: Block): void {
-  const { cursor, reading } = grammar
-  readFactor(grammar, common, block)
-  for (;;) {
-    const natural = cursor.word('NATURAL')
-    // A natural join reads every column that both sides have.
-    if (natural) reading.columns.push({ parts: ['*'], block, start: cursor.at })
-    const kind = cursor.word('LEFT', 'RIGHT')
-    if (kind) cursor.word('OUTER')
-    else cursor.word('INNER', 'CROSS')
-    if (!cursor.word('JOIN') && !cursor.word('STRAIGHT_JOIN')) {
-      if (natural || kind) cursor.fail()
-      return
-    }
-    readFactor(grammar, common, block)
-    if (cursor.word('ON')) grammar.expression(block)
-    else if (cursor.word('USING')) {
-      const start = cursor.at
-      cursor.needSign('(')
-      for (const name of cursor.nameList()) reading.columns.push({ parts: [name], block, start })
-      cursor.needSign(')')
-    }
-  }
-}
-
-function readFactor(grammar: Grammar, common: CommonNames, block: Block): void {
-  const { cursor } = grammar
-  const lateral = cursor.word('LATERAL')
-  if (cursor.isWord('JSON_TABLE') && cursor.isSignAhead(1, '(')) throw new NotUnderstood('JSON_TABLE')
-  if (!cursor.isSign('(')) {
-    if (lateral) cursor.fail()
-    return readTable(grammar, common, block)
-  }
-  let depth = 1
-  while (cursor.isSignAhead(depth, '(')) depth += 1
-  const inner = cursor.ahead(depth)
-  const isQuery = inner?.kind === 'word' && ['SELECT', 'WITH', 'VALUES', 'TABLE'].includes(inner.value)
-  cursor.needSign('(')
-  cursor.nested(() => {
-    if (isQuery && (depth === 1 || isDerived(cursor, depth))) {
-      readQuery(grammar, common, block)
-      cursor.needSign(')')
-      if (cursor.alias(false) !== undefined && cursor.isSign('(')) cursor.skipParentheses()
-    } else {
-      readFrom(grammar, common, block)
-      cursor.needSign(')')
-    }
-  })
-}
-
-/** `((select ...) union ...)` is a query; `((select ...) alias join ...)` is a join. What follows the inner parenthesis tells. */
-function isDerived(cursor: Cursor, depth: number): boolean {
-  let open = 0
-  for (let by = 0; ; by += 1) {
-    const token = cursor.ahead(by)
-    if (token === undefined) return false
-    if (token.kind !== 'operator') continue
-    if (token.value === '(') open += 1
-    if (token.value !== ')') continue
-    open -= 1
-    if (open > 0) continue
-    const next = cursor.ahead(by + 1)
-    return (
-      depth > 1 &&
-      ((next?.kind === 'word' && ['UNION', 'EXCEPT', 'INTERSECT', 'ORDER', 'LIMIT'].includes(next.value)) ||
-        (next?.kind === 'operator' && next.value === ')'))
-    )
-  }
-}
-
-function isCommon(common: CommonNames, name: string): boolean {
-  return common.some((each) => each.toLowerCase() === name.toLowerCase())
-}
-
-export function readTable(grammar: Grammar, common: CommonNames, block: Block): void {
-  const { cursor, reading } = grammar
-  const start = cursor.at
-  const first = cursor.isSignAhead(1, '.') ? cursor.nameAfterDot() : cursor.name()
-  const second = cursor.sign('.') ? cursor.nameAfterDot() : undefined
-  if (cursor.isSign('.')) cursor.fail()
-  const partition = cursor.isWord('PARTITION') && cursor.isSignAhead(1, '(')
-  if (partition) {
-    cursor.at += 1
-    cursor.skipParentheses()
-  }
-  const nameEnd = cursor.at
-  if (cursor.isWord('FOR') && cursor.isWordAhead(1, 'SYSTEM_TIME', 'PORTION')) cursor.fail()
-  const alias = cursor.alias(false)
-  const aliasEnd = cursor.at
-  while (cursor.isWord('USE', 'IGNORE', 'FORCE') && cursor.isWordAhead(1, 'INDEX', 'KEY')) {
-    cursor.at += 2
-    if (cursor.word('FOR') && !cursor.word('JOIN')) cursor.needWord('ORDER', 'GROUP')
-    cursor.word('BY')
-    cursor.skipParentheses()
-    cursor.sign(',')
-  }
-  if (second === undefined && isCommon(common, first)) {
-    if (partition) cursor.fail()
-    reading.shadowed.push({ name: first, block })
-    return
-  }
-  const named = second === undefined ? { database: undefined, name: first } : { database: first, name: second }
-  reading.addTable({ ...named, alias, block, start, nameEnd, aliasEnd, hintsEnd: cursor.at })
 }

@@ -3,6 +3,7 @@
 
 import { Remembered } from '@sallyport/core'
 import type { Mask, Settled } from '@sallyport/core'
+import { MaskKeys } from '../masks.js'
 import { Pool } from '../pool.js'
 import type { NoAnswer } from '../pool.js'
 import type { Rewriting } from '../understanding.js'
@@ -65,7 +66,7 @@ class Reader implements MysqlReader {
   readonly #pool: Pool<MysqlQuestion, MysqlAnswer, MysqlCatalogRows>
   readonly #contexts = new Contexts()
   readonly #registered = new Set<string>()
-  readonly #masks = new WeakMap<readonly Mask[], string>()
+  readonly #maskKeys = new MaskKeys()
   readonly #understood = new Remembered<string, MysqlUnderstanding>(understandings)
   readonly #rewritten = new Remembered<string, Rewriting>(rewritings)
 
@@ -104,7 +105,7 @@ class Reader implements MysqlReader {
   }
 
   mask(bytes: string, context: MysqlContext, masks: readonly Mask[], salt: string): Settled<Rewriting> {
-    const key = `${this.#contexts.key(context)} ${this.#maskKey(masks)} ${JSON.stringify(salt)} ${bytes}`
+    const key = `${this.#contexts.key(context)} ${this.#maskKeys.of(masks)} ${JSON.stringify(salt)} ${bytes}`
     const known = bytes.length > rememberedBytes ? undefined : this.#rewritten.get(key)
     if (known !== undefined) return known
     const keep = (made: Rewriting): Rewriting => {
@@ -135,14 +136,6 @@ class Reader implements MysqlReader {
       this.#pool.forgetCatalog(oldest)
     }
     return this.#pool.ask(question)
-  }
-
-  #maskKey(masks: readonly Mask[]): string {
-    const known = this.#masks.get(masks)
-    if (known !== undefined) return known
-    const key = JSON.stringify(masks.map((mask) => [mask.column, mask.with]))
-    this.#masks.set(masks, key)
-    return key
   }
 }
 

@@ -44,14 +44,6 @@ export interface FunctionCall {
   readonly name: string
 }
 
-/** What an expression at one level says of how it narrows. */
-export interface Narrowing {
-  /** Every alternative of it looks at a column. */
-  readonly bounded: boolean
-  /** The same of its opposite, as NOT makes it. */
-  readonly opposed: boolean
-}
-
 export class Reading {
   readonly tables: TableReference[] = []
   readonly columns: ColumnReference[] = []

@@ -2,7 +2,7 @@
 
 import type { Cursor } from './cursor.js'
 import { readAdministration } from './definitions.js'
-import type { Grammar } from './expressions.js'
+import type { Grammar } from './grammar.js'
 import type { Token } from './lexer.js'
 import type { Statement } from './statement.js'
 import { allowedSqlModes } from './words.js'

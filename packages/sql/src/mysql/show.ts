@@ -2,7 +2,7 @@
 
 import type { Cursor } from './cursor.js'
 import { skipRest } from './definitions.js'
-import type { Grammar } from './expressions.js'
+import type { Grammar } from './grammar.js'
 import type { Statement } from './statement.js'
 
 /** What follows SHOW [GLOBAL|SESSION|FULL ...], of what touches nothing. */

@@ -32,7 +32,7 @@ export interface Statement {
   readonly whole: TableName[]
   refusal?: string
   use?: string
-  /** EXPLAIN prints expressions, so they must hold no secret. */
+  /** EXPLAIN prints expressions, and the values that the optimizer read to make its plan. */
   explains?: boolean
   prepares?: { readonly name: string; readonly text: string | undefined }
   executes?: string

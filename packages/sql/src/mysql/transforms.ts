@@ -3,13 +3,6 @@
 import type { Transform } from '@sallyport/core'
 import type { MysqlColumn } from './catalog.js'
 
-/** Strictest last; where masks disagree the strictest wins. */
-const strictness: readonly Transform[] = ['partial', 'hash', 'token', 'redact', 'null']
-
-export function strictest(one: Transform | undefined, other: Transform): Transform {
-  return one === undefined || strictness.indexOf(other) > strictness.indexOf(one) ? other : one
-}
-
 const byteString = (text: string): string => Buffer.from(text, 'utf8').toString('latin1')
 
 export function quotedName(name: string): string {

@@ -30,11 +30,16 @@ export interface MysqlUnderstanding {
   /** What goes to the server (a byte string), where it is not the text as it came: comments are left out. */
   readonly canonical?: string
   readonly use?: string
-  readonly prepares: readonly { readonly name: string; readonly effects: readonly Effect[]; readonly text: string }[]
+  readonly prepares: readonly {
+    readonly name: string
+    readonly effects: readonly Effect[]
+    readonly text: string
+    readonly diagnostics: boolean
+  }[]
   readonly executes: readonly string[]
   readonly deallocates: readonly string[]
   readonly kills?: { readonly id: number; readonly what: 'query' | 'connection' }
-  /** It repeats the texts of errors of the statement before. */
+  /** It repeats the texts of errors of statements before it. */
   readonly diagnostics: boolean
   readonly changesCatalog: boolean
   /** `database.table`, in lower case. */
@@ -136,7 +141,7 @@ class Meaning {
       executes: statements.flatMap(({ executes }) => (executes === undefined ? [] : [executes])),
       deallocates: statements.flatMap(({ deallocates }) => (deallocates === undefined ? [] : [deallocates])),
       ...(kills === undefined ? {} : { kills }),
-      diagnostics: statements.some(({ diagnostics }) => diagnostics === true),
+      diagnostics: statements.some(({ diagnostics }) => diagnostics === true) || immediate.some(({ diagnostics }) => diagnostics),
       changesCatalog:
         statements.some(({ changesCatalog }) => changesCatalog === true) || immediate.some((each) => each.changesCatalog),
       makesTemporary: statements.flatMap(({ makesTemporary }) =>
@@ -174,7 +179,7 @@ class Meaning {
     if (prepares === undefined) return []
     const inner = this.#inner(prepares.text)
     for (const effect of inner.effects) this.#add(effect)
-    return [{ name: prepares.name.toLowerCase(), effects: inner.effects, text: inner.text }]
+    return [{ name: prepares.name.toLowerCase(), effects: inner.effects, text: inner.text, diagnostics: inner.diagnostics }]
   }
 
   #statement(statement: Statement): void {

@@ -1,36 +1,36 @@
 // INSERT, REPLACE, UPDATE and DELETE.
 
 import type { Cursor } from './cursor.js'
-import { isQueryAhead } from './expressions.js'
-import type { Grammar } from './expressions.js'
-import { readFrom, readItems, readLimit, readQuery, readTable } from './queries.js'
-import type { CommonNames } from './queries.js'
+import { isQueryAhead } from './grammar.js'
+import type { Grammar } from './grammar.js'
+import { readFrom, readTable } from './from.js'
+import { readItems, readLimit, readQuery } from './queries.js'
 import type { Block, TableReference } from './reading.js'
 import type { Statement } from './statement.js'
 
-export function readWrite(grammar: Grammar, common: CommonNames, statement: Statement): void {
+export function readWrite(grammar: Grammar, statement: Statement): void {
   const { cursor } = grammar
-  if (cursor.word('INSERT')) readInsert(grammar, common, statement, 'insert')
-  else if (cursor.word('REPLACE')) readInsert(grammar, common, statement, 'replace')
-  else if (cursor.word('UPDATE')) readUpdate(grammar, common, statement)
+  if (cursor.word('INSERT')) readInsert(grammar, statement, 'insert')
+  else if (cursor.word('REPLACE')) readInsert(grammar, statement, 'replace')
+  else if (cursor.word('UPDATE')) readUpdate(grammar, statement)
   else {
     cursor.needWord('DELETE')
-    readDelete(grammar, common, statement)
+    readDelete(grammar, statement)
   }
 }
 
-function readInsert(grammar: Grammar, common: CommonNames, statement: Statement, verb: 'insert' | 'replace'): void {
+function readInsert(grammar: Grammar, statement: Statement, verb: 'insert' | 'replace'): void {
   const { cursor } = grammar
   const { root } = statement
   while (cursor.word('LOW_PRIORITY', 'DELAYED', 'HIGH_PRIORITY', 'IGNORE'));
   cursor.word('INTO')
-  const table = target(grammar, common, root)
+  const table = target(grammar, root)
   const columns = cursor.isSign('(') && !queryInParentheses(cursor) ? columnList(cursor) : []
   let changing = root
   if (cursor.word('VALUES', 'VALUE')) readRows(grammar, root)
   else if (cursor.word('SET')) columns.push(...assignments(grammar, root))
   else if (isQueryAhead(cursor) || cursor.isSign('(')) {
-    readQuery(grammar, common, undefined)
+    readQuery(grammar, undefined)
     // ON DUPLICATE KEY UPDATE sees what the query selects from.
     changing = grammar.reading.block(root, cursor.at, true)
   } else cursor.fail()
@@ -106,17 +106,17 @@ function returning(grammar: Grammar, block: Block): void {
 }
 
 /** A table name that is no common table expression's. */
-function target(grammar: Grammar, common: CommonNames, block: Block): TableReference {
+function target(grammar: Grammar, block: Block): TableReference {
   const before = grammar.reading.tables.length
-  readTable(grammar, common, block)
+  readTable(grammar, block)
   return grammar.reading.tables[before] ?? grammar.cursor.fail()
 }
 
-function readUpdate(grammar: Grammar, common: CommonNames, statement: Statement): void {
+function readUpdate(grammar: Grammar, statement: Statement): void {
   const { cursor, reading } = grammar
   const { root } = statement
   while (cursor.word('LOW_PRIORITY', 'IGNORE'));
-  readFrom(grammar, common, root)
+  readFrom(grammar, root)
   const tables = reading.tables.filter(({ block }) => block === root)
   cursor.needWord('SET')
   const set = qualifiedAssignments(grammar, root)
@@ -147,7 +147,7 @@ function tail(grammar: Grammar, root: Block): boolean {
   return bounded
 }
 
-function readDelete(grammar: Grammar, common: CommonNames, statement: Statement): void {
+function readDelete(grammar: Grammar, statement: Statement): void {
   const { cursor, reading } = grammar
   const { root } = statement
   while (cursor.word('LOW_PRIORITY', 'QUICK', 'IGNORE'));
@@ -157,16 +157,16 @@ function readDelete(grammar: Grammar, common: CommonNames, statement: Statement)
     const list = targetList(cursor)
     if (cursor.word('USING')) {
       targets.push(...list)
-      readFrom(grammar, common, root)
+      readFrom(grammar, root)
     } else {
       cursor.at = at
-      readTable(grammar, common, root)
+      readTable(grammar, root)
       if (!cursor.atEnd && !cursor.isWord('WHERE', 'ORDER', 'LIMIT', 'RETURNING')) cursor.fail()
     }
   } else {
     targets.push(...targetList(cursor))
     cursor.needWord('FROM')
-    readFrom(grammar, common, root)
+    readFrom(grammar, root)
   }
   const tables = reading.tables.filter(({ block }) => block === root)
   const bounded = tail(grammar, root)

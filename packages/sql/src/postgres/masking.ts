@@ -3,11 +3,12 @@
 import { matchesName } from '@sallyport/core'
 import type { Mask, Transform } from '@sallyport/core'
 import type { Node, RangeVar, SelectStmt } from 'libpg-query'
+import { strictest } from '../masks.js'
 import { isSystem } from './builtins.js'
 import type { CatalogIndex, Relation } from './catalog-index.js'
 import type { Lineage } from './lineage.js'
 import type { Source } from './scope.js'
-import { maskedSql, quoted, strictest } from './transforms.js'
+import { maskedSql, quoted } from './transforms.js'
 import { tagged, wrap } from './tree.js'
 import { Untraceable } from './walk.js'
 

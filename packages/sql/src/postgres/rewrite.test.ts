@@ -9,7 +9,7 @@ import { parsePostgresCatalog } from './catalog.js'
 import { loadParser, parseText } from './parser.js'
 import { openLibrary } from './reading.js'
 import { maskText } from './rewrite.js'
-import { holdsToken, strictest } from './transforms.js'
+import { holdsToken, strictest } from '../masks.js'
 
 const catalog = parsePostgresCatalog(readFileSync(new URL('./corpus/catalog.json', import.meta.url), 'utf8'))
 const library = openLibrary(indexCatalog(catalog), catalog.user)

@@ -5,13 +5,6 @@ import type { Transform } from '@sallyport/core'
 import type { CatalogIndex } from './catalog-index.js'
 import type { CatalogColumn } from './catalog.js'
 
-/** Strictest last; where masks disagree the strictest wins. */
-const strictness: readonly Transform[] = ['partial', 'hash', 'token', 'redact', 'null']
-
-export function strictest(one: Transform | undefined, other: Transform): Transform {
-  return one === undefined || strictness.indexOf(other) > strictness.indexOf(one) ? other : one
-}
-
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
@@ -86,9 +79,4 @@ export function maskedSql(
   if (transform === 'null' || !kind.isText) return `CAST(COALESCE(NULL) AS ${kind.name})`
   const value = `CAST(COALESCE(${reference}) AS pg_catalog.text)`
   return `CAST(CASE WHEN ${reference} IS NULL THEN NULL ELSE ${masked(value, transform, salt)} END AS ${kind.name})`
-}
-
-/** Whether a text holds a token that a mask gave: it must not be written back as if it were the value. */
-export function holdsToken(text: string): boolean {
-  return /tok_[0-9a-f]{16}(?![0-9a-f])/.test(text)
 }
