@@ -6,9 +6,9 @@ import { join } from 'node:path'
 
 export default function setup(): () => void {
   const outer = process.env['TMPDIR']
-  // Short, as sockets of Unix lie in it, and passable, as databases run as another user.
+  // Short, as sockets of Unix lie in it, and everyone's as the outer one is: databases run as another user.
   const directory = mkdtempSync(join(tmpdir(), 'sp-'))
-  chmodSync(directory, 0o711)
+  chmodSync(directory, 0o1777)
   process.env['TMPDIR'] = directory
   return () => {
     if (outer === undefined) delete process.env['TMPDIR']
