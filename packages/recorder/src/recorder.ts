@@ -1,14 +1,13 @@
 // The main thread's side of the record: frames go into the spool, and nothing goes on that is not as durable as its target asks.
 // Where the record cannot be kept, every open recording is told, and none is opened until it can be again.
 
-import { RecordingFailed } from '@sallyport/core'
+import { microseconds, RecordingFailed } from '@sallyport/core'
 import type { Durability, Frame, RecordedSession, Recording, Settled } from '@sallyport/core'
 import { join } from 'node:path'
 import { defaultLimits } from './recorder-options.js'
 import type { LocalRecorder, RecorderLimits, RecorderOptions, RecorderStatus } from './recorder-options.js'
 import { MAX_FRAME_BYTES, encodeClosed, encodeFrame, encodeOpened, encodeStarted } from './codec.js'
 import { ShipperLink } from './shipper-link.js'
-import { microseconds } from './shipper.js'
 import type { ShipperReport } from './shipper.js'
 import { Spool, makeSpoolDirectory, spoolEnd } from './spool.js'
 import { PositionWaits } from './waits.js'

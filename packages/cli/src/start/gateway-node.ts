@@ -187,21 +187,11 @@ async function openRules({ configuration, log }: Building, { node, store, vault 
     surroundings: { providers, operators: configuration.operators },
     inForce: { providers, credentialFor: (source) => vault.credentialFor(source) },
     log,
-    onChange: () => cutUngranted(gateway, definitions),
+    onChange: () => gateway?.definitionsChanged() ?? 0,
     announce: (revision) => notices.definitionsChanged(revision),
   })
   await definitions.open(configuration.definitions)
   return { definitions, notices, attach: (running) => (gateway = running) }
-}
-
-/** Those whose grant is gone, and those whose identity is. */
-function cutUngranted(gateway: Gateway | undefined, definitions: KeptDefinitions): number {
-  const { current } = definitions
-  const ungranted = (session: ReturnType<Gateway['live']>[number]): boolean => {
-    const target = current.targets.find(({ name }) => name === session.target.name)
-    return target === undefined || !current.granted(session.identity, target)
-  }
-  return gateway?.endWhere(ungranted, 'the grant for this target was removed') ?? 0
 }
 
 type GatewayParts = Parameters<typeof createGateway>[0]
