@@ -20,7 +20,7 @@ export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
       case 'ruling':
         return [{ at, from: 'gateway', text: `[${frame.statement}] ${rulingText(frame)}` }]
       case 'mark':
-        return [{ at, from: 'gateway', text: `[${frame.channel}] ${frame.name}: ${frame.detail}` }]
+        return [{ at, from: 'gateway', text: `${frame.channel === 0 ? '' : `[${frame.channel}] `}${frame.name}: ${frame.detail}` }]
       case 'bytes':
         if (frame.from === 'upstream') keep(frame, answers)
         return []
