@@ -9,11 +9,13 @@ import { openHttpStage, plantedMail, storedKey, type HttpStage } from '../backen
 let stage: HttpStage
 let server: Server
 const heard: string[] = []
+const offered: string[] = []
 
 beforeAll(async () => {
   server = createServer((_request, response) => response.writeHead(200).end('plain'))
-  const sockets = new WebSocketServer({ server, path: '/live', handleProtocols: (offered) => (offered.has('v2') ? 'v2' : false) })
+  const sockets = new WebSocketServer({ server, path: '/live', handleProtocols: (named) => (named.has('v2') ? 'v2' : false) })
   sockets.on('connection', (socket, request) => {
+    offered.push(String(request.headers['sec-websocket-protocol']))
     if (request.url?.includes('quiet') !== true)
       socket.send(`hello ${String(request.headers['x-api-key'])} ${String(request.headers.authorization)}`)
     socket.on('message', (data, binary) => {
@@ -95,6 +97,17 @@ describe('a WebSocket', () => {
     for (let n = 0; n < 200; n += 1) expect(await next()).toBe(JSON.stringify({ n }))
     socket.close(1000)
     expect(await closed).toBe(1000)
+  })
+
+  it('keeps the token to itself where it stands among the subprotocols, and off the record', async () => {
+    const { socket, closed } = await open('/live/live', ['v2', stage.token])
+    socket.close(1000)
+    await closed
+    expect(offered.at(-1)).toBe('v2')
+    const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list', '--target', 'live')
+    const har = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--format', 'har'])).stdout
+    expect(har).toContain('sec-websocket-protocol')
+    expect(har).not.toContain(stage.token)
   })
 
   it('is closed by a message that a rule denies, which never arrives', async () => {

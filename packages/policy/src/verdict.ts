@@ -58,7 +58,8 @@ function uncovered(firing: readonly Match[], effects: readonly Effect[], target:
 }
 
 function notUnderstood(rule: string, effect: Effect | undefined, reason: string, target: Target): Denial {
-  const what = effect === undefined ? 'the statement' : inWords(effect)
+  // A text that could not be read has no more than that said of it.
+  const what = effect === undefined || effect.verb === 'unknown' ? 'the statement' : inWords(effect)
   const vouchable =
     effect?.access === 'unknown' && effect.verb === 'call' && effect.object !== '' && !effect.object.startsWith('?.')
   const hint = vouchable

@@ -7,6 +7,7 @@ import { toHar } from '@sallyport/http'
 import { evidenceOf, readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
 import type { Finding, LocalRecorder } from '@sallyport/recorder'
 import type { Store } from '@sallyport/store'
+import { fileOf } from '../export/evidence.js'
 import type { Log } from './logging.js'
 
 export interface RecordParts {
@@ -44,7 +45,7 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
     },
     replay: (id, signal) => replayed(parts, id, signal),
     cast: (id, signal) => asCast(parts, id, signal),
-    evidence: (id) => evidenceOf(id, store.frames),
+    evidence: (id) => fileOf(evidenceOf(id, store.frames)),
     har: async (id) => {
       const { facts } = await sessionOf(parts, id)
       if (facts.protocol !== 'http')
