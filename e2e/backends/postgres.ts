@@ -187,7 +187,7 @@ async function stop(child: ChildProcess, directory: string): Promise<void> {
   if (child.exitCode === null) {
     const gone = new Promise((done) => child.once('exit', done))
     child.kill('SIGQUIT') // immediate: nothing in it is worth a checkpoint
-    await Promise.race([gone, wait(10_000)])
+    await Promise.race([gone, wait(10_000, undefined, { ref: false })]) // a clock that runs on would hold up who waits no longer
     if (child.exitCode === null) child.kill('SIGKILL')
   }
   await wait(100) // its log collector goes a moment later

@@ -126,8 +126,8 @@ class Node implements Gateway {
     this.#stopping = true
     for (const server of this.#servers) server.close()
     this.#sessions.stop()
-    const until = Date.now() + withinMs
-    while ((this.#sessions.size > 0 || this.#sockets.size > 0) && Date.now() < until)
+    const until = performance.now() + withinMs
+    while ((this.#sessions.size > 0 || this.#sockets.size > 0) && performance.now() < until)
       await new Promise((resolve) => setTimeout(resolve, 20))
     for (const socket of this.#sockets) socket.destroy()
     await this.#sessions.closeAll()

@@ -2,7 +2,8 @@
 
 import { Denied, RecordingFailed, secret } from '@sallyport/core'
 import type { Frame, Identity, Judge, Login, Recording, Target, Verdict } from '@sallyport/core'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { Proved } from './gateway.js'
 import { Sessions } from './sessions.js'
 
 const robot: Identity = { id: 'robot', name: 'robot', kind: 'agent', groups: ['agents'] }
@@ -27,7 +28,7 @@ const login = (target: string): Login => ({
 })
 
 function stage(verdict: Verdict = { kind: 'allow', rule: null }, append: (frame: Frame) => void = () => {}) {
-  const state = { targets: [shop] as readonly Target[], granted: true, closed: [] as string[] }
+  const state = { targets: [shop] as readonly Target[], granted: true, closed: [] as string[], token: undefined as Proved['token'] }
   const judge: Judge = { mayMask: false, mayRule: true, evaluate: () => verdict }
   const recording: Recording = {
     append,
@@ -35,7 +36,10 @@ function stage(verdict: Verdict = { kind: 'allow', rule: null }, append: (frame:
     close: async (outcome) => void state.closed.push(outcome),
   }
   const sessions = new Sessions({
-    authenticator: { challenge: () => Promise.reject(new Error('not asked')), prove: async () => ({ identity: robot }) },
+    authenticator: {
+      challenge: () => Promise.reject(new Error('not asked')),
+      prove: async () => ({ identity: robot, ...(state.token === undefined ? {} : { token: state.token }) }),
+    },
     recorder: { open: () => recording },
     reviews: { ask: () => Promise.reject(new Error('not asked')) },
     definitions: () => ({
@@ -81,6 +85,28 @@ describe('definitions that changed', () => {
     expect(sessions.definitionsChanged()).toBe(0)
     state.targets = [{ ...shop, databases: [] }]
     expect(sessions.definitionsChanged()).toBe(1)
+  })
+})
+
+describe('a token that expires', () => {
+  afterEach(() => vi.useRealTimers())
+
+  it('ends its session, within a minute also where the clock was set', async () => {
+    vi.useFakeTimers()
+    const { sessions, state } = stage()
+    const hourMs = 3_600_000
+    state.token = { id: 't1', expiresAt: new Date(Date.now() + 8 * hourMs) }
+    const [session, other] = [
+      await sessions.admit(login('shop'), undefined, undefined),
+      await sessions.admit(login('shop'), undefined, undefined),
+    ]
+    await vi.advanceTimersByTimeAsync(7 * hourMs)
+    expect(session.signal.aborted).toBe(false)
+    await other.close('over')
+    vi.setSystemTime(Date.now() + 2 * hourMs)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(String(session.signal.reason)).toContain('expired')
+    expect(vi.getTimerCount()).toBe(0)
   })
 })
 

@@ -110,9 +110,9 @@ export class Sessions {
     const judgeFor = this.#rememberedJudge(identity, target)
     const credential = (): Promise<Credential> => this.#parts.definitions().credentialFor(target)
     const hops = (): Promise<readonly Hop[]> => hopsTo(target, this.#parts.definitions())
-    const expiry = proved.token === undefined ? undefined : this.#expiry(id, proved.token.expiresAt)
+    const forgetExpiry = proved.token === undefined ? undefined : this.#endAt(id, proved.token.expiresAt)
     const onClose = (): void => {
-      clearTimeout(expiry)
+      forgetExpiry?.()
       this.#sessions.delete(id)
       log('info', 'session closed', { session: id })
     }
@@ -161,16 +161,20 @@ export class Sessions {
     }
   }
 
-  #expiry(id: string, expiresAt: Date): NodeJS.Timeout {
-    // setTimeout holds 2^31-1 ms at most; a token that lives longer is looked at again then.
-    const leftMs = expiresAt.getTime() - Date.now()
-    const step = Math.min(Math.max(leftMs, 0), 2 ** 31 - 1)
-    return setTimeout(() => {
-      if (leftMs <= step) this.end(id, 'the access token expired')
-      else this.#expiry(id, expiresAt)
-    }, step).unref()
+  /** Answers how to forget it. */
+  #endAt(id: string, expiresAt: Date): () => void {
+    const look = (): void => {
+      const leftMs = expiresAt.getTime() - Date.now()
+      if (leftMs <= 0) this.end(id, 'the access token expired')
+      else timer = setTimeout(look, Math.min(leftMs, expiryLookMs)).unref()
+    }
+    let timer = setTimeout(look, 0).unref()
+    return () => clearTimeout(timer)
   }
 }
+
+/** Timers stand still while a machine sleeps, and know nothing of a clock that was set: what is to expire is looked at this often. */
+const expiryLookMs = 60_000
 
 /** 100 bits, in lower case and digits: fits a URL, a shell and a search box. */
 function newSessionId(): string {

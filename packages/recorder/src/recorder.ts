@@ -194,7 +194,7 @@ class SpoolRecorder implements LocalRecorder {
       case 'stalled':
         if (this.#stalled === undefined)
           this.#options.log('warn', 'the database cannot be written; the record waits on disk', { error: report.message })
-        this.#stalled = { since: this.#stalled?.since ?? Date.now(), message: report.message }
+        this.#stalled = { since: this.#stalled?.since ?? performance.now(), message: report.message }
         return
       case 'log':
         this.#options.log(report.level, report.message, report.facts)
@@ -239,7 +239,7 @@ class SpoolRecorder implements LocalRecorder {
     if (
       this.#stalled !== undefined &&
       this.#failure === undefined &&
-      Date.now() - this.#stalled.since > this.#limits.databaseGoneMs
+      performance.now() - this.#stalled.since > this.#limits.databaseGoneMs
     ) {
       this.#fail(failed('database-gone', `the database has been gone for too long: ${this.#stalled.message}`))
     }
