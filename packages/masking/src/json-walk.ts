@@ -37,7 +37,6 @@ interface Level {
 
 export class JsonWalk {
   readonly #visitor: Visitor
-  readonly #several: boolean
   readonly #levels: Level[] = []
   #expected: Expected = 'value'
   #rest: Buffer = Buffer.alloc(0)
@@ -45,10 +44,8 @@ export class JsonWalk {
   /** Depth of a container that is left out; 0: none is. */
   #leftOut = 0
 
-  /** `several`: values may follow each other, as in JSON Lines. */
-  constructor(visitor: Visitor, several = false) {
+  constructor(visitor: Visitor) {
     this.#visitor = visitor
-    this.#several = several
   }
 
   push(chunk: Buffer): Buffer {
@@ -59,7 +56,7 @@ export class JsonWalk {
   /** Throws Unmaskable where the text is not whole. */
   end(): Buffer {
     const last = this.#read(this.#rest, true)
-    if (this.#rest.length > 0 || this.#levels.length > 0 || (this.#expected === 'value' && !(this.#several && this.#begun))) {
+    if (this.#rest.length > 0 || this.#levels.length > 0 || this.#expected === 'value') {
       throw new Unmaskable('the JSON ends too early')
     }
     return last
@@ -178,7 +175,7 @@ export class JsonWalk {
   }
 
   #after(): void {
-    this.#expected = this.#levels.length > 0 ? 'comma-or-end' : this.#several ? 'value' : 'nothing'
+    this.#expected = this.#levels.length > 0 ? 'comma-or-end' : 'nothing'
   }
 
   #expect(...any: readonly Expected[]): void {

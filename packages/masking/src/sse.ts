@@ -16,6 +16,8 @@ export class SseEvents {
   readonly #map: (data: string, name: string | undefined) => Mapped
   readonly #last: () => readonly SseEvent[]
   #rest: Buffer = Buffer.alloc(0)
+  /** So much of it holds no end of an event. */
+  #looked = 0
 
   /** `last`: events to come when there are no more. */
   constructor(map: (data: string, name: string | undefined) => Mapped, last: () => readonly SseEvent[] = () => []) {
@@ -27,11 +29,14 @@ export class SseEvents {
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const out: Buffer[] = []
     for (;;) {
-      const end = eventEnd(data)
+      const end = eventEnd(data, this.#looked)
       if (end < 0) break
       out.push(this.#event(data.subarray(0, end)))
       data = data.subarray(end)
+      this.#looked = 0
     }
+    // What ends an event has four bytes at most.
+    this.#looked = Math.max(0, data.length - 3)
     if (data.length > maxEventBytes) throw new Unmaskable('an event is too long to be looked into')
     this.#rest = Buffer.from(data)
     return Buffer.concat(out)
@@ -67,8 +72,8 @@ function written(others: readonly string[], data: string): Buffer {
 }
 
 /** Just after the empty line that ends the first event; -1 where none has come. */
-function eventEnd(data: Buffer): number {
-  for (let at = 0; at < data.length; at += 1) {
+function eventEnd(data: Buffer, from: number): number {
+  for (let at = from; at < data.length; at += 1) {
     const first = lineBreak(data, at)
     if (first === 0) continue
     const second = lineBreak(data, at + first)
