@@ -105,9 +105,9 @@ describe('shipping', () => {
     const recorder = await open()
     await record(recorder, 's1', 10)
     expect(await texts('s1')).toEqual(range(10).map((number) => `row ${number}`))
-    const shown = await store.sessions.show('s1')
+    const shown = await store.sessions.summary('s1')
     expect(shown).toMatchObject({ id: 's1', identity: 'ann', target: 'orders', statements: 10, denied: 0, outcome: 'client left' })
-    expect(shown?.statementList[4]).toMatchObject({
+    expect((await store.sessions.statements('s1'))[4]).toMatchObject({
       id: 5,
       text: 'select 5',
       ruling: { kind: 'allow', rule: null, reason: null, reviewers: [] },
@@ -151,7 +151,7 @@ describe('shipping', () => {
     const recorder = await open()
     await record(recorder, 'next', 2)
     expect(await texts('left')).toEqual(range(5).map((number) => `row ${number}`))
-    expect(await store.sessions.show('left')).toMatchObject({ outcome: 'gateway stopped', statements: 5 })
+    expect(await store.sessions.summary('left')).toMatchObject({ outcome: 'gateway stopped', statements: 5 })
     expect(await verify()).toMatchObject({ state: 'whole', sessions: 2, live: 0 })
   })
 
@@ -166,7 +166,7 @@ describe('shipping', () => {
     home = temporaryHome()
     const again = await open()
     await again.shipped()
-    expect(await store.sessions.show('s1')).toMatchObject({ outcome: 'gateway stopped' })
+    expect(await store.sessions.summary('s1')).toMatchObject({ outcome: 'gateway stopped' })
     expect(await verify()).toMatchObject({ state: 'whole', findings: [] })
   })
 
