@@ -39,9 +39,10 @@ export function maskBody(masker: Masker, contentType: string): BodyMask | undefi
     return new SseEvents(
       (data, name) => told.map(name === undefined ? { data } : { name, data }),
       () => told.last(),
+      (line) => masker.text(line),
     )
   }
-  if (type === 'text/csv') return new CsvMask(masker)
+  if (type === 'text/csv') return masker.byField && parameters.includes('header=absent') ? undefined : new CsvMask(masker)
   if (type === 'text/tab-separated-values') return new CsvMask(masker, '\t')
   return type.startsWith('text/') && !masker.byField ? textMasker(masker) : undefined
 }

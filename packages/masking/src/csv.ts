@@ -80,7 +80,8 @@ export class CsvMask {
     const cells = cellsOf(body, separator)
     if (this.#columns === undefined) {
       this.#columns = this.#header(cells)
-      return raw
+      // It may be no header but the first row.
+      return cells.map((cell) => this.#cell(cell, undefined, separator)).join(separator) + ending
     }
     const columns = this.#columns
     if (this.#masker.byField && cells.length !== columns.length)

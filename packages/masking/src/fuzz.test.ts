@@ -49,9 +49,10 @@ function value(roll: Dice, depth: number): unknown {
   if (kind === 4) return JSON.stringify({ salary, note: text(roll) })
   if (kind === 5) return Array.from({ length: roll(4) }, () => value(roll, depth + 1))
   return Object.fromEntries(
-    Array.from({ length: 1 + roll(4) }, (_, n) => [`k${n}${oneOf(roll, ['', ' ', '"', 'ü'])}`, value(roll, depth + 1)]).concat([
-      ['salary', salary],
-    ]),
+    Array.from({ length: 1 + roll(4) }, (_, n) => [
+      `k${n}${oneOf(roll, ['', ' ', '"', 'ü', ` ${mail}`])}`,
+      value(roll, depth + 1),
+    ]).concat([['salary', salary]]),
   )
 }
 

@@ -13,6 +13,10 @@ export function jsonMask(masker: Masker, nesting = 0): JsonWalk {
       if (path !== '$' && masker.forField(path) !== undefined) return 'null'
       return tellsTokens(path) ? (array ? '[]' : 'null') : undefined
     },
+    key: (name) => {
+      const masked = masker.text(name)
+      return masked === name ? undefined : JSON.stringify(masked)
+    },
     scalar: (raw, path) => scalar(raw, path, masker, nesting),
   })
 }

@@ -4,8 +4,8 @@
 import { Unmaskable } from './unmaskable.js'
 
 export interface Visitor {
-  /** A key of the object that is open at this depth. */
-  key?(name: string, depth: number): void
+  /** A key of the object that is open at this depth; another text to stand in its place, or undefined to leave it. */
+  key?(name: string, depth: number): string | undefined
   /** An object or array begins; text that stands for the whole of it, or undefined to go into it. */
   open?(path: string, depth: number, array: boolean): string | undefined
   /** A string, number, true, false or null, as written; another text to stand in its place, or undefined to leave it. */
@@ -158,7 +158,7 @@ export class JsonWalk {
       const name = textOf(raw)
       const level = this.#levels.at(-1) as Level
       level.current = `${level.path}.${name}`
-      if (this.#leftOut === 0) this.#visitor.key?.(name, this.#levels.length)
+      if (this.#leftOut === 0) replace(this.#visitor.key?.(name, this.#levels.length))
       this.#expected = 'colon'
       return
     }

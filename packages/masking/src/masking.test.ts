@@ -130,6 +130,25 @@ describe('detectors', () => {
   })
 })
 
+describe('what stands beside values', () => {
+  it('keys that look like a value are covered as well', () => {
+    const text = '{"by":{"a@mail.example.com":{"n":1},"b":2}}'
+    expect(everywhere(text, json, () => masker(mask('@email')))).toBe('{"by":{"[redacted]":{"n":1},"b":2}}')
+    expect(masked(text, json, masker(mask('by.a@mail.example.com.n')))).toBe('{"by":{"a@mail.example.com":{"n":null},"b":2}}')
+  })
+
+  it("so are an event's number and name", () => {
+    const out = everywhere('id: a@mail.example.com\nevent: e\ndata: {}\n\n', 'text/event-stream', () => masker(mask('@email')))
+    expect(out).toBe('id: [redacted]\nevent: e\ndata: {}\n\n')
+  })
+
+  it('and the first record of CSV, which may be no header', () => {
+    const text = '1,a@mail.example.com\r\n2,b@mail.example.com\r\n'
+    expect(everywhere(text, 'text/csv', () => masker(mask('@email')))).toBe('1,[redacted]\r\n2,[redacted]\r\n')
+    expect(maskBody(masker(mask('email')), 'text/csv; header=absent')).toBeUndefined()
+  })
+})
+
 describe('server-sent events', () => {
   const type = 'text/event-stream'
 

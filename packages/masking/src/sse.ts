@@ -15,14 +15,20 @@ export type Mapped = string | undefined | { readonly before: readonly SseEvent[]
 export class SseEvents {
   readonly #map: (data: string, name: string | undefined) => Mapped
   readonly #last: () => readonly SseEvent[]
+  readonly #beside: (line: string) => string
   #rest: Buffer = Buffer.alloc(0)
   /** So much of it holds no end of an event. */
   #looked = 0
 
-  /** `last`: events to come when there are no more. */
-  constructor(map: (data: string, name: string | undefined) => Mapped, last: () => readonly SseEvent[] = () => []) {
+  /** `last`: events to come when there are no more. `beside`: what becomes of an event's other lines, its name and its number. */
+  constructor(
+    map: (data: string, name: string | undefined) => Mapped,
+    last: () => readonly SseEvent[] = () => [],
+    beside: (line: string) => string = (line) => line,
+  ) {
     this.#map = map
     this.#last = last
+    this.#beside = beside
   }
 
   push(chunk: Buffer): Buffer {
@@ -55,7 +61,7 @@ export class SseEvents {
       .filter((line) => line !== '')
     const data = lines.filter((line) => /^data(?::|$)/.test(line)).map((line) => line.replace(/^data:? ?/, ''))
     // A comment could hold anything and says nothing to a client; an empty one keeps the connection alive.
-    const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line))
+    const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line)).map(this.#beside)
     if (data.length === 0) return Buffer.from(others.length === 0 ? ':\n\n' : `${others.join('\n')}\n\n`)
     const name = others.findLast((line) => line.startsWith('event:'))?.replace(/^event: ?/, '')
     const mapped = this.#map(data.join('\n'), name)
