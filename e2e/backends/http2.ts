@@ -3,6 +3,7 @@
 import { createSecureServer, createServer } from 'node:http2'
 import type { Http2Server, ServerHttp2Session, ServerHttp2Stream, IncomingHttpHeaders } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 
 export interface Http2Backend {
   readonly port: number
@@ -11,6 +12,10 @@ export interface Http2Backend {
   /** Connections that are open now. */
   readonly open: ReadonlySet<ServerHttp2Session>
   readonly asked: readonly string[]
+  /** Paths of uploads that came to their end. */
+  readonly whole: readonly string[]
+  /** Of the long answers. */
+  readonly sentBytes: () => number
   close(): Promise<void>
 }
 
@@ -28,8 +33,10 @@ export async function startHttp2Backend(options: Http2BackendOptions = {}): Prom
       : createSecureServer({ settings, ...options.tls, allowHTTP1: options.tls.alsoHttp1 ?? false })
   const open = new Set<ServerHttp2Session>()
   const asked: string[] = []
+  const whole: string[] = []
   const refused = new Set<string>()
   let connections = 0
+  let sentBytes = 0
   server.on('session', (session) => {
     connections += 1
     open.add(session)
@@ -39,7 +46,10 @@ export async function startHttp2Backend(options: Http2BackendOptions = {}): Prom
   server.on('stream', (stream, headers) => {
     stream.on('error', () => {})
     asked.push(`${headers[':method'] ?? ''} ${headers[':path'] ?? ''}`)
-    play(stream, headers, refused)
+    stream.on('end', () => whole.push(headers[':path'] ?? ''))
+    if (headers[':path'] !== '/long') return play(stream, headers, refused)
+    stream.respond({ ':status': 200 })
+    Readable.from(pieces((bytes) => (sentBytes += bytes))).pipe(stream)
   })
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return {
@@ -47,10 +57,20 @@ export async function startHttp2Backend(options: Http2BackendOptions = {}): Prom
     connections: () => connections,
     open,
     asked,
+    whole,
+    sentBytes: () => sentBytes,
     close: async () => {
       for (const session of open) session.destroy()
       await new Promise<void>((done) => server.close(() => done()))
     },
+  }
+}
+
+/** 64 MiB. */
+function* pieces(sent: (bytes: number) => void): Generator<Buffer> {
+  for (let n = 0; n < 1024; n += 1) {
+    sent(65_536)
+    yield Buffer.alloc(65_536, 'x')
   }
 }
 
@@ -66,6 +86,13 @@ function play(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, refused: 
     stream.respond({ ':status': 200, 'content-length': '100' })
     stream.write('half')
     setTimeout(() => stream.close(2), 50)
+    return
+  }
+  // Reset with NO_ERROR, and no length said how much was to come.
+  if (path === '/destroyed') {
+    stream.respond({ ':status': 200 })
+    stream.write('half')
+    setTimeout(() => stream.destroy(), 50)
     return
   }
   if (path === '/early') {

@@ -32,6 +32,8 @@ const rulesFor = (directory: string): string => `rules:
 `
 
 export interface SshStageOptions {
+  /** Lines of sshd_config. */
+  readonly sshd?: string
   /** More of sallyport.yaml. */
   readonly rest?: string
   /** More targets, as lines of its list. */
@@ -39,8 +41,13 @@ export interface SshStageOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export async function openSshStage({ rest = '', env = {}, targets = async () => '' }: SshStageOptions = {}): Promise<SshStage> {
-  const server = await startSshd()
+export async function openSshStage({
+  sshd = '',
+  rest = '',
+  env = {},
+  targets = async () => '',
+}: SshStageOptions = {}): Promise<SshStage> {
+  const server = await startSshd(sshd)
   const directory = mkdtempSync(join(tmpdir(), 'sallyport-e2e-ssh-'))
   const agentKey = await makeKey(join(directory, 'agent_key'))
   await makeKey(join(directory, 'stranger_key'))

@@ -6,7 +6,7 @@ import { connect } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from './postgres.js'
-import { findProgram, program, runChecked } from './programs.js'
+import { findProgram, program, run, runChecked } from './programs.js'
 import { waitFor } from './psql.js'
 
 export interface SshServer {
@@ -23,6 +23,8 @@ export interface SshServer {
   /** Scratch room that commands run on the server may use. */
   readonly directory: string
   readonly log: () => string
+  /** Ends every connection, as a crash of the machine would: no goodbye. */
+  drop(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -32,7 +34,8 @@ export async function makeKey(file: string): Promise<string> {
   return readFileSync(`${file}.pub`, 'utf8').split(' ').slice(0, 2).join(' ').trim()
 }
 
-export async function startSshd(): Promise<SshServer> {
+/** `settings`: lines of sshd_config that outdo those here. */
+export async function startSshd(settings = ''): Promise<SshServer> {
   const directory = realpathSync(mkdtempSync(join(tmpdir(), 'sallyport-e2e-sshd-')))
   chmodSync(directory, 0o755)
   const hostKey = await makeKey(join(directory, 'host_key'))
@@ -46,7 +49,8 @@ export async function startSshd(): Promise<SshServer> {
   const sftp = findProgram('sftp-server') ?? 'internal-sftp'
   writeFileSync(
     join(directory, 'sshd_config'),
-    `Port ${port}
+    `${settings}
+Port ${port}
 ListenAddress 127.0.0.1
 HostKey ${directory}/host_key
 HostCertificate ${directory}/host_key-cert.pub
@@ -60,6 +64,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxSessions 300
 MaxStartups 200
+RekeyLimit 16M
 AcceptEnv LANG LC_* TRACEPARENT GIT_PROTOCOL SECRET
 Subsystem sftp ${sftp}
 LogLevel VERBOSE
@@ -89,6 +94,10 @@ LogLevel VERBOSE
     keyFile: join(directory, 'stored_key'),
     directory,
     log: () => said,
+    drop: async () => {
+      const listed = await run('ps', ['-o', 'pid=', '--ppid', String(child.pid)])
+      for (const pid of listed.stdout.trim().split(/\s+/)) if (pid !== '') process.kill(Number(pid), 'SIGKILL')
+    },
     stop: () => stop(child, directory),
   }
 }

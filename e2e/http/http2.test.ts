@@ -3,7 +3,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect as connectHttp2 } from 'node:http2'
+import { connect as connectHttp2, constants } from 'node:http2'
 import { createServer as createHttpsServer, type Server } from 'node:https'
 import { connect, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -151,6 +151,75 @@ describe('connections', () => {
     expect((await ask('/clear/reset', { method: 'POST', body: 'abc' })).status).toBe(502)
     expect(clear.asked.filter((asked) => asked === 'POST /reset').length).toBe(1)
     expect((await ask('/clear/x')).status).toBe(200)
+  })
+})
+
+describe('what is cut short', () => {
+  it.each(['/clear/half', '/clear/destroyed'])('an answer is not taken for a whole one: %s', async (path) => {
+    const half = async (): Promise<string> => {
+      const answer = await ask(path)
+      return await answer.text().catch((error: unknown) => (error instanceof Error ? error.message : 'failed'))
+    }
+    expect(await Promise.all(Array.from({ length: 8 }, half))).toEqual(Array.from({ length: 8 }, () => 'terminated'))
+    const session = connectHttp2(`http://127.0.0.1:${stage.port}`)
+    const stream = session.request({ ':path': path, authorization: `Bearer ${stage.token}` })
+    let ended = false
+    stream.on('end', () => (ended = true)).resume()
+    const code = await new Promise((done) => stream.on('error', () => done(stream.rstCode)).on('close', () => done(stream.rstCode)))
+    session.close()
+    expect([ended, code]).toEqual([false, constants.NGHTTP2_INTERNAL_ERROR])
+  })
+
+  it('an upload is not taken for a whole one', async () => {
+    const begun = async (path: string): Promise<unknown> =>
+      waitFor(
+        () => Promise.resolve(clear.asked.includes(`POST ${path}`) || undefined),
+        5_000,
+        () => `${path} to begin`,
+      )
+    const socket = connect(stage.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write(
+      `POST /clear/cut/1 HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer ${stage.token}\r\n` +
+        `Content-Type: application/octet-stream\r\nTransfer-Encoding: chunked\r\n\r\n200000\r\n${'x'.repeat(1_500_000)}`,
+    )
+    await begun('/cut/1')
+    socket.destroy()
+    const session = connectHttp2(`http://127.0.0.1:${stage.port}`)
+    session.on('error', () => {})
+    for (const [path, code] of [
+      ['/cut/2', constants.NGHTTP2_NO_ERROR],
+      ['/cut/3', constants.NGHTTP2_CANCEL],
+    ] as const) {
+      const stream = session.request({ ':path': `/clear${path}`, ':method': 'POST', authorization: `Bearer ${stage.token}` })
+      stream.on('error', () => {})
+      stream.write(Buffer.alloc(1_500_000, 'x'))
+      await begun(path)
+      stream.destroy(code === constants.NGHTTP2_NO_ERROR ? undefined : new Error('cut'))
+    }
+    // What comes after them on the same connections is as whole as ever.
+    expect((await echoed('/clear/after', { method: 'POST', body: 'abc' })).body).toBe('abc')
+    await new Promise((done) => setTimeout(done, 200))
+    session.destroy()
+    expect(clear.whole.filter((path) => path.startsWith('/cut') || path === '/after')).toEqual(['/after'])
+  })
+
+  it('a slow caller holds the target up', async () => {
+    const session = connectHttp2(`http://127.0.0.1:${stage.port}`)
+    const stream = session.request({ ':path': '/clear/long', authorization: `Bearer ${stage.token}` })
+    stream.on('error', () => {})
+    await new Promise((done) => stream.once('response', done))
+    let sent = -1
+    for (let now = 0; now > sent; now = clear.sentBytes()) {
+      sent = now
+      await new Promise((done) => setTimeout(done, 500))
+    }
+    let received = 0
+    stream.on('data', (chunk: Buffer) => (received += chunk.length))
+    await new Promise((done) => stream.on('end', done))
+    session.close()
+    expect(received).toBe(64 * 1024 * 1024)
+    expect(sent).toBeLessThan(16 * 1024 * 1024)
   })
 })
 

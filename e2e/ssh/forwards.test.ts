@@ -1,6 +1,7 @@
 // Forwarded ports: what leads to a target of ours is that target's own session, judged and masked; all else goes where a rule allows it.
 
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { connect, createServer } from 'node:net'
@@ -9,7 +10,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startGateway, type Gateway } from '../backends/gateway.js'
-import { backendPassword, freePort, makeDatabase, users } from '../backends/postgres.js'
+import { backendPassword, databaseName, freePort, makeDatabase, users } from '../backends/postgres.js'
 import { lacks, program, run } from '../backends/programs.js'
 import { waitFor } from '../backends/psql.js'
 import { server } from '../backends/shop.js'
@@ -20,6 +21,7 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
   let sshd: SshServer
   let gateway: Gateway
   let postgresPort: number
+  let barredPort: number
   let web: { readonly port: number; close(): void }
 
   beforeAll(async () => {
@@ -27,7 +29,8 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
     sshd = await startSshd()
     const facts = server()
     postgresPort = facts.port
-    const database = `forwards_${process.pid}`
+    barredPort = await freePort()
+    const database = databaseName('forwards')
     await makeDatabase(
       facts,
       database,
@@ -46,7 +49,7 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
   - { name: robot, kind: agent, groups: [agents], sshKeys: ["${await makeKey(join(directory, 'key'))}"] }
   - { name: other, kind: agent, groups: [agents] }
 targets:
-${host('web')}${host('open')}${base('shop', `127.0.0.1:${postgresPort}`)}${base('elsewhere', 'elsewhere.invalid:5432')}${base('barred', 'localhost:6543')}grants:
+${host('web')}${host('open')}${base('shop', `127.0.0.1:${postgresPort}`)}${base('elsewhere', 'elsewhere.invalid:5432')}${base('barred', `localhost:${barredPort}`)}grants:
   - { groups: [agents], targets: [web, open, shop, elsewhere] }
 rules:
   - { name: tunnels, where: { targets: [open] }, what: { kinds: [tunnel], objects: ["127.0.0.1:*", "localhost:*", "${directory}/*"] }, then: allow }
@@ -143,9 +146,9 @@ rules:
 
   it('a target without a grant is not reached, whatever rules allow tunnels', async () => {
     const standing = createServer((socket) => socket.end('reached'))
-    await new Promise<void>((done) => standing.listen(6543, '127.0.0.1', done))
+    await new Promise<void>((done) => standing.listen(barredPort, '127.0.0.1', done))
     onTestFinished(() => void standing.close())
-    const port = await toPort('open', 'localhost:6543')
+    const port = await toPort('open', `localhost:${barredPort}`)
     const said = await new Promise<string>((resolve) => {
       let all = ''
       const socket = connect(port, '127.0.0.1')
@@ -165,6 +168,38 @@ rules:
       const curl = ['-s', '--max-time', '10', '--socks5-hostname', `127.0.0.1:${socks}`, `http://localhost:${web.port}/`]
       expect((await run(program('curl'), curl)).stdout).toBe(expected)
     }
+  })
+
+  it('what the far end sent before it hung up reaches a slow reader, whole, and is counted', async () => {
+    const whole = randomBytes(24_000_000)
+    const standing = createServer((socket) => socket.on('error', () => {}).end(whole))
+    const far = await freePort()
+    await new Promise<void>((done) => standing.listen(far, '127.0.0.1', done))
+    onTestFinished(() => void standing.close())
+    const port = await toPort('open', `127.0.0.1:${far}`)
+    const got = await new Promise<Buffer>((resolve) => {
+      const chunks: Buffer[] = []
+      const socket = connect(port, '127.0.0.1')
+      socket.on('data', (bytes: Buffer) => {
+        chunks.push(bytes)
+        socket.pause()
+        setTimeout(() => socket.resume(), 5)
+      })
+      socket.on('close', () => resolve(Buffer.concat(chunks))).on('error', () => {})
+    })
+    expect(got.equals(whole)).toBe(true)
+    const id = (await gateway.json<readonly { id: string; target: string }[]>('sessions', 'list', '--live')).find(
+      ({ target }) => target === 'open',
+    )?.id
+    const counted = await waitFor(
+      async () =>
+        (
+          await gateway.json<{ statementList: readonly { bytes: number | null }[] }>('sessions', 'show', id ?? '')
+        ).statementList.find(({ bytes }) => bytes === whole.length),
+      10_000,
+      () => 'the outcome of the tunnel',
+    )
+    expect(counted).toMatchObject({ kind: 'tunnel', text: `forward to 127.0.0.1:${far}` })
   })
 
   it('sockets of Unix go where rules allow', async () => {

@@ -1,6 +1,6 @@
 // One identity on one target through one connection: the order of judging, recording and asking is written here, once.
 
-import { Denied, RecordingFailed, Unreachable } from '@sallyport/core'
+import { Denied, microseconds, RecordingFailed, Unreachable } from '@sallyport/core'
 import type {
   Allowed,
   Asking,
@@ -20,6 +20,7 @@ import type {
   Ruling,
   Session,
   Settled,
+  Settlement,
   Side,
   Statement,
   Target,
@@ -28,16 +29,6 @@ import type {
   Verdict,
 } from '@sallyport/core'
 import { dialTcp, endpointOf, leadsHome } from './dialing.js'
-
-export type Settlement =
-  | { readonly kind: 'approved'; readonly reviewers: readonly string[] }
-  | {
-      readonly kind: 'denied'
-      readonly cause: Denial['cause']
-      readonly reason: string
-      readonly reviewers: readonly string[]
-      readonly review: string
-    }
 
 export interface Reviews {
   ask(
@@ -68,9 +59,6 @@ export interface SessionParts {
   readonly recording: Recording
   readonly onClose: () => void
 }
-
-/** Microseconds since the Unix epoch. */
-export const microseconds = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000)
 
 export class LiveSession implements Session {
   readonly #parts: SessionParts

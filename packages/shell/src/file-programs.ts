@@ -16,6 +16,8 @@ export function readFiles(name: string, args: readonly string[], found: Findings
   const deep = isDeep(name, args)
   const write = (path: string): void => found.file('write', verbOf.get(name) ?? 'write', path, directories, deep)
   const read = (path: string): void => found.file('read', 'read', path, directories, deep)
+  // Files whose names stand in a file.
+  if (readers.has(name) && args.some((arg) => arg.startsWith('--files0'))) read('\ufffd')
   if (readersThatMayWrite.has(name)) {
     for (const path of operands) read(path)
     for (const path of [...operands.slice(1), ...values]) found.file('unknown', 'write', path, directories)

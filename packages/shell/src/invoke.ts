@@ -4,7 +4,7 @@ import { matchesAnyName } from '@sallyport/core'
 import * as known from './programs.js'
 import { readBuiltin } from './builtins.js'
 import { readFiles } from './file-programs.js'
-import { innerCommand } from './options.js'
+import { innerCommand, ownFiles } from './options.js'
 import { fileCandidates } from './paths.js'
 import { anyFile, report } from './report.js'
 import { readers as special } from './special-programs.js'
@@ -34,7 +34,7 @@ export function invoke(invocation: Invocation, found: Findings, place: Place): v
   const reader = special.get(name)
   if (reader !== undefined) return reader({ ...invocation, name }, found, place)
   if (vouched) return readVouched(name, invocation, found, place)
-  if (known.isOpaque(name)) return report(found, invocation, name, 'unknown', true)
+  if (known.isOpaque(name, invocation.args)) return report(found, invocation, name, 'unknown', true)
   readPlain(name, invocation, found, place)
 }
 
@@ -84,18 +84,20 @@ function readWrapper(name: string, wrapper: known.Wrapper, invocation: Invocatio
     if (known.isTellingVariable(arg.slice(0, arg.indexOf('=')))) found.unknown()
   }
   if (inner === undefined) return found.unknown()
-  const moved =
-    name === 'chroot' || args.some((arg) => /^(-C|-D|-[a-zA-Z]*[CDR]|--chdir|--chroot)/.test(arg))
-      ? unknownPlace
-      : place.directories
+  const own = args.slice(0, args.length - inner.length)
+  for (const path of ownFiles(wrapper, own)) found.file(wrapper.file?.access ?? 'unknown', 'use', path, place.directories)
+  // Below another root no path is what it says.
+  if (name === 'chroot' || (name === 'sudo' && own.some((arg) => /^(-[a-zA-Z]*R|--chroot)/.test(arg)))) found.unknown()
+  const moved = args.some((arg) => /^(-C|-D|-[a-zA-Z]*[CDR]|--chdir|--chroot)/.test(arg)) ? unknownPlace : place.directories
   const [program, ...rest] = inner
   if (program === undefined) {
     // `sudo -i`, `chroot /x`: a shell; `exec >log`, `xargs`, `env`: nothing of the sort.
-    if (name === 'sudo' || name === 'doas' || name === 'chroot') found.unknown()
+    if (name === 'sudo' || name === 'doas') found.unknown()
     return
   }
+  if (name === 'flock') found.file('write', 'use', own.at(-1) ?? '\ufffd', place.directories)
   if (name === 'flock' && (program === '-c' || program === '--command')) return found.unknown()
-  const given = name === 'xargs' ? suppliedBy(args, inner) : [program, ...rest]
+  const given = name === 'xargs' ? suppliedBy(own, inner) : [program, ...rest]
   invoke({ written: given[0] ?? '', args: given.slice(1), input: name === 'xargs' ? undefined : input }, found, {
     ...place,
     directories: moved,
@@ -103,8 +105,7 @@ function readWrapper(name: string, wrapper: known.Wrapper, invocation: Invocatio
 }
 
 /** `xargs` puts what it reads at the end, or with `-I MARK` in place of the mark. */
-function suppliedBy(args: readonly string[], inner: readonly string[]): readonly string[] {
-  const own = args.slice(0, args.length - inner.length)
+function suppliedBy(own: readonly string[], inner: readonly string[]): readonly string[] {
   const at = own.findIndex((arg) => /^(-[0-9a-zA-Z]*[Ii]|--replace)/.test(arg))
   if (at < 0) return [...inner, '\ufffd']
   const option = own[at] ?? ''

@@ -23,6 +23,17 @@ export function innerCommand(wrapper: Wrapper, args: readonly string[]): readonl
   return args.slice(at + (wrapper.operands ?? 0))
 }
 
+/** The values of the option that names a file of the wrapper's own, among its own arguments. */
+export function ownFiles({ file, flags }: Wrapper, own: readonly string[]): readonly string[] {
+  if (file === undefined) return []
+  const short = new RegExp(`^-[${flags}]*${file.short}(.*)$`, 's')
+  return own.flatMap((arg, index) => {
+    const [, long] = arg.split(`--${file.long}`)
+    const value = arg.startsWith('--') ? (long === undefined ? undefined : long.slice(1)) : short.exec(arg)?.[1]
+    return value === undefined ? [] : [value === '' ? (own[index + 1] ?? '\ufffd') : value]
+  })
+}
+
 /** How many of the following arguments belong to this option; undefined where the option is not known. */
 function optionTakes(wrapper: Wrapper, arg: string): number | undefined {
   if (arg.startsWith('--')) {

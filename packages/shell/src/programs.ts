@@ -29,7 +29,7 @@ export const readersThatMayWrite = words('uniq sort xxd tree')
 
 export const writers = words(`
   rm rmdir unlink shred truncate mkdir touch tee chmod chown chgrp mkfifo mknod setfacl chattr gzip gunzip bzip2 bunzip2 xz unxz zstd
-  mktemp split csplit`)
+  mktemp csplit`)
 
 /** The verb of a program's file effects; what is not here says \`write\`. */
 export const verbOf: ReadonlyMap<string, string> = new Map(
@@ -76,12 +76,20 @@ const opaquePrograms = words(`
   mysql mariadb mongo mongosh redis-cli mutt mail mailx sendmail exim dc bc m4 gcc cc g++ clang ld as ctags cscope rlwrap dialog
   whiptail logsave capsh gtester hping3 jjs jrunscript pkexec run0 dbus-send busctl gdbus zypper-shell irb ghc ghci sbcl clisp octave
   gnuplot latex pdflatex xelatex tex aria2c restic borg facter nix nix-shell guix xdg-open watch doas-edit sudoedit visudo rvim rview
-  ginsh gimp ksshell nohup-shell pg_dump pg_restore mysqldump crash elvish nu xonsh es rc`)
+  split rename prename sdiff ginsh gimp ksshell nohup-shell pg_dump pg_restore mysqldump crash elvish nu xonsh es rc`)
 
 const versioned = /^(python|pypy|perl|ruby|node|php|lua|tclsh|wish|bash|ksh|gawk|pip|gcc|g\+\+|java)-?\d[\d.]*$/
 
-export function isOpaque(name: string): boolean {
-  return opaquePrograms.has(name) || versioned.test(name)
+/** By these options, which GNU's programs take by their first letters, some start another program. */
+const starting: ReadonlyMap<string, RegExp> = new Map([
+  ['sort', /^--co/],
+  ['install', /^--strip-/],
+  ['diff3', /^--d/],
+])
+
+export function isOpaque(name: string, args: readonly string[]): boolean {
+  const option = starting.get(name)
+  return opaquePrograms.has(name) || versioned.test(name) || (option !== undefined && args.some((arg) => option.test(arg)))
 }
 
 /** Where programs are put by whoever administers the machine; a program named by a path elsewhere is whatever somebody put there. */
@@ -111,6 +119,8 @@ export interface Wrapper {
   readonly operands?: number
   /** Assignments before the command are set for it. */
   readonly assignments?: true
+  /** An option whose value is a file that the wrapper itself reads or writes. */
+  readonly file?: { readonly short: string; readonly long: string; readonly access: 'read' | 'write' }
 }
 
 export const wrappers: ReadonlyMap<string, Wrapper> = new Map(
@@ -166,7 +176,13 @@ export const wrappers: ReadonlyMap<string, Wrapper> = new Map(
       longFlags: ['preserve-status', 'foreground', 'verbose'],
       operands: 1,
     },
-    time: { valued: 'fo', flags: 'pavq', longValued: ['format', 'output'], longFlags: ['portability', 'append', 'verbose'] },
+    time: {
+      valued: 'fo',
+      flags: 'pavq',
+      longValued: ['format', 'output'],
+      longFlags: ['portability', 'append', 'verbose'],
+      file: { short: 'o', long: 'output', access: 'write' },
+    },
     chroot: { valued: '', flags: '', longValued: ['groups', 'userspec'], longFlags: ['skip-chdir'], operands: 1 },
     command: { valued: '', flags: 'p' },
     builtin: { valued: '', flags: '' },
@@ -195,6 +211,7 @@ export const wrappers: ReadonlyMap<string, Wrapper> = new Map(
         'eof',
       ],
       longFlags: ['null', 'interactive', 'no-run-if-empty', 'verbose', 'exit', 'open-tty'],
+      file: { short: 'a', long: 'arg-file', access: 'read' },
     },
   }),
 )

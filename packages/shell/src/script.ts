@@ -29,9 +29,14 @@ function visit(node: SyntaxNode, found: Findings, place: Place): void {
   forEachChild(node, (child) => visit(child, found, place))
 }
 
-/** What did not parse, and what other shells read as what bash does not: `((rm x))` is two subshells, `[[ a || rm x ]]` two commands. */
+/**
+ * What did not parse, and what other shells read as what bash does not: `((rm x))` is two subshells, `[[ a || rm x ]]` two commands; to dash a `$`
+ * before a quote is a `$`, so that `$'\\'` ends there, and so does a document up to `$"a"` at a line that reads `$a`.
+ */
 function isDoubtful(node: SyntaxNode): boolean {
   if (node.type === 'Script') return (node.errors?.length ?? 0) > 0
+  if (node.type === 'AnsiCQuoted') return node.text.includes("\\'")
+  if (node.type === 'HereDocDelimiter') return /\$['"]/.test(node.text)
   if (node.type === 'CommandExpansion' || node.type === 'ProcessSubstitution') return node.script === undefined
   if (node.type === 'TestBinary') return node.operator === '<' || node.operator === '>'
   return ['ArithmeticCommand', 'ArithmeticFor', 'TestLogical', 'TestGroup'].includes(node.type)

@@ -2,40 +2,10 @@
 
 import { sql } from 'kysely'
 import type { Selectable, Transaction } from 'kysely'
-import type { Effect, ReviewAsk } from '@sallyport/core'
+import type { Decision, ReviewRecord, ReviewState } from '@sallyport/core'
 import type { Notices } from './notices.js'
 import type { Database, Tables } from './schema.js'
 import { storable, storableJson, storableOrNull, stored, storedJson, storedOrNull } from './text.js'
-
-export type ReviewState = 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
-
-export interface Decision {
-  readonly reviewer: string
-  readonly kind: 'approve' | 'deny'
-  readonly reason: string
-  readonly at: Date
-  readonly groups: readonly string[]
-}
-
-export interface ReviewRecord {
-  readonly id: string
-  readonly session: string
-  readonly statement: number
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly Effect[]
-  /** Hex SHA-256 over text, parameters, target and identity. */
-  readonly binding: string
-  readonly asks: readonly ReviewAsk[]
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly state: ReviewState
-  readonly decisions: readonly Decision[]
-  readonly settledAt: Date | null
-}
 
 export interface ReviewTable {
   insert(record: ReviewRecord): Promise<void>
@@ -46,6 +16,8 @@ export interface ReviewTable {
   addDecision(id: string, decision: Decision): Promise<ReviewRecord | undefined>
   /** False where it was not open any more. */
   settle(id: string, state: Exclude<ReviewState, 'open'>, at: Date): Promise<boolean>
+  /** Those of sessions that are over, because their gateway was killed: nobody waits for them. Answers how many. */
+  withdrawLeft(at: Date): Promise<number>
   /** Called on every node for every change; after a broken connection, for every review that may have changed meanwhile. */
   onChange(listener: (id: string) => void): () => void
 }
@@ -180,6 +152,18 @@ export function reviewTable(database: Database, notices: Notices): ReviewTable {
         .executeTakeFirst()
       if (numUpdatedRows > 0n) await notices.send(CHANNEL, id)
       return numUpdatedRows > 0n
+    },
+    async withdrawLeft(at) {
+      const over = database.selectFrom('sallyport.sessions').select('id').where('ended_at', 'is not', null)
+      const rows = await database
+        .updateTable('sallyport.reviews')
+        .set({ state: 'withdrawn', settled_at: at })
+        .where('state', '=', 'open')
+        .where('session', 'in', over)
+        .returning('id')
+        .execute()
+      for (const { id } of rows) await notices.send(CHANNEL, id)
+      return rows.length
     },
     onChange(listener) {
       const resume = (): void => {

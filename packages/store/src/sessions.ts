@@ -2,65 +2,9 @@
 
 import { sql } from 'kysely'
 import type { Selectable, SelectQueryBuilder } from 'kysely'
-import type { Effect, Mask } from '@sallyport/core'
+import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallyport/core'
 import type { Database, Sessions, Statements, Tables } from './schema.js'
 import { storable, stored, storedJson, storedOrNull } from './text.js'
-
-/** As `sallyport sessions list --json` shows it, and some more. Times are ISO 8601. */
-export interface SessionSummary {
-  readonly id: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly protocol: string
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly statements: number
-  readonly denied: number
-  readonly outcome: string | null
-  readonly kind: string
-  readonly groups: readonly string[]
-  readonly client: string
-  readonly application: string | null
-  readonly node: string
-  readonly bytes: number
-}
-
-export interface StatementRecord {
-  readonly id: number
-  readonly at: string
-  readonly kind: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly Effect[]
-  /** Null only while it is being judged. */
-  readonly ruling: {
-    readonly kind: 'allow' | 'mask' | 'deny'
-    readonly rule: string | null
-    readonly reason: string | null
-    readonly reviewers: readonly string[]
-    readonly cause: string | null
-    readonly masks: readonly Mask[]
-    readonly forwarded: string | null
-  } | null
-  readonly rows: number | null
-  readonly bytes: number | null
-  readonly durationMs: number | null
-  readonly error: string | null
-}
-
-export interface SessionDetail extends SessionSummary {
-  readonly statementList: readonly StatementRecord[]
-  /** There are more statements than the list holds; `statements(id, { after })` reads on. */
-  readonly more: boolean
-}
-
-export interface FoundStatement extends StatementRecord {
-  readonly session: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-}
 
 /** Whose sessions, and where. `mine`: of this identity, and of agents that acted for it. */
 export interface Whose {
@@ -87,8 +31,8 @@ export interface SearchFilter extends Whose {
 export interface SessionTable {
   /** Newest first. */
   list(filter: SessionFilter): Promise<SessionSummary[]>
-  show(id: string): Promise<SessionDetail | undefined>
-  statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<StatementRecord[]>
+  summary(id: string): Promise<SessionSummary | undefined>
+  statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<RecordedStatement[]>
   /** Statements whose text or forwarded text contains `text`, letters alike; newest first. */
   search(text: string, filter: SearchFilter): Promise<FoundStatement[]>
 }
@@ -121,7 +65,7 @@ export function summaryOf(row: Selectable<Sessions>): SessionSummary {
   }
 }
 
-function rulingOf(row: StatementColumns): StatementRecord['ruling'] {
+function rulingOf(row: StatementColumns): RecordedStatement['ruling'] {
   if (row.ruling === null) return null
   return {
     kind: row.ruling,
@@ -134,7 +78,7 @@ function rulingOf(row: StatementColumns): StatementRecord['ruling'] {
   }
 }
 
-export function statementOf(row: StatementColumns): StatementRecord {
+export function statementOf(row: StatementColumns): RecordedStatement {
   return {
     id: row.number,
     at: row.at.toISOString(),
@@ -229,11 +173,9 @@ export function sessionTable(database: Database): SessionTable {
     async list(filter) {
       return (await listQuery(database, filter).execute()).map(summaryOf)
     },
-    async show(id) {
+    async summary(id) {
       const row = await database.selectFrom('sallyport.sessions').selectAll().where('id', '=', storable(id)).executeTakeFirst()
-      if (row === undefined) return undefined
-      const statementList = await statements(id, { limit: LARGEST_LIMIT })
-      return { ...summaryOf(row), statementList, more: statementList.length === LARGEST_LIMIT }
+      return row === undefined ? undefined : summaryOf(row)
     },
     statements,
     search: (text, filter) => search(database, text, filter),

@@ -3,7 +3,9 @@
 import { constants } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import type { Dispatcher } from 'undici'
+import type { Address } from './addresses.js'
 import type { Answering } from './answer.js'
+import { drained } from './drained.js'
 import { answerWithinMs } from './limits.js'
 import { AnswerTooLate } from './too-late.js'
 import type { Sending } from './sending.js'
@@ -24,7 +26,7 @@ export class Http2Exchange {
   #error: Error | undefined
   #settle: (outcome: 'over' | Error) => void = () => {}
 
-  constructor(connection: ClientHttp2Session, address: string, sending: Sending, answering: Answering) {
+  constructor(connection: ClientHttp2Session, address: Address, sending: Sending, answering: Answering) {
     this.#sending = sending
     this.#answering = answering
     this.done = new Promise((resolve) => (this.#settle = resolve))
@@ -56,7 +58,7 @@ export class Http2Exchange {
       if (!stream.destroyed) stream.end()
     } catch (error) {
       this.#answering.failed(error)
-      if (!stream.destroyed) stream.close(constants.NGHTTP2_CANCEL)
+      cut(stream)
     }
   }
 
@@ -67,7 +69,7 @@ export class Http2Exchange {
       ? undefined
       : setTimeout(() => {
           this.#error = new AnswerTooLate()
-          stream.close(constants.NGHTTP2_CANCEL)
+          cut(stream)
         }, answerWithinMs)
     stream.on('response', (fields) => {
       clearTimeout(late)
@@ -75,9 +77,9 @@ export class Http2Exchange {
     })
     stream.on('data', (chunk: Buffer) => this.#answering.onResponseData(this.#controller, chunk))
     stream.on('trailers', (fields) => (this.#trailers = Object.fromEntries(pairsOf(fields))))
+    const whole = hearingEnd(stream)
     stream.on('end', () => {
-      // Node ends a stream that was reset before its answer came, too.
-      if (!this.#answered || stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+      if (!this.#answered || !whole()) return
       this.#ended = true
       this.#answering.onResponseEnd(this.#controller, this.#trailers)
     })
@@ -110,12 +112,11 @@ export class Http2Exchange {
   }
 }
 
-function fieldsOf({ method, path, headers }: Sending, address: string): Record<string, string | string[]> {
-  const { host, protocol } = new URL(address)
+function fieldsOf({ method, path, headers }: Sending, { host, url }: Address): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {
     ':method': method,
     ':path': path,
-    ':scheme': protocol.slice(0, -1),
+    ':scheme': url.protocol.slice(0, -1),
     ':authority': host,
   }
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -154,18 +155,29 @@ function controllerOf(stream: ClientHttp2Stream): Dispatcher.DispatchController 
       return null
     },
     rawHeaders: [],
-    abort: () => stream.close(constants.NGHTTP2_CANCEL),
+    abort: () => cut(stream),
     pause: () => stream.pause(),
     resume: () => stream.resume(),
   }
 }
 
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const go = (): void => {
-      stream.off('drain', go).off('close', go)
-      resolve()
-    }
-    stream.on('drain', go).on('close', go)
-  })
+/** An upload that is under way must not end as if it were whole, which closing its stream would do. */
+function cut(stream: ClientHttp2Stream): void {
+  if (stream.destroyed) return
+  if (stream.writableEnded) stream.close(constants.NGHTTP2_CANCEL)
+  else stream.destroy(new Error('the exchange is over'))
+}
+
+/**
+ * Whether the target said that its answer is whole (END_STREAM). Node also ends a stream that was reset with NO_ERROR half-way, as many
+ * servers do; then the stream is closed before its end is pushed.
+ */
+function hearingEnd(stream: ClientHttp2Stream): () => boolean {
+  let heard = false
+  const push = stream.push.bind(stream)
+  stream.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    heard ||= chunk === null && !stream.closed
+    return push(chunk, encoding)
+  }
+  return () => heard
 }

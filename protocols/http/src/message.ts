@@ -2,30 +2,44 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse, ServerHttp2Stream } from 'node:http2'
-import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 
 export type Request = IncomingMessage | Http2ServerRequest
 
 /** What is used of ServerResponse and Http2ServerResponse alike. */
 export interface Reply {
   readonly headersSent: boolean
-  readonly destroyed: boolean
-  readonly writableNeedDrain: boolean
   readonly writableEnded: boolean
-  readonly socket: Socket | null
-  readonly stream?: ServerHttp2Stream | null
+  /** Of HTTP/2: it knows what its Http2ServerResponse does not. */
+  readonly stream?: ServerHttp2Stream
   writeHead(status: number, headers: Readonly<Record<string, string | readonly string[]>>): unknown
   flushHeaders(): void
   write(chunk: Uint8Array): boolean
   end(chunk?: Uint8Array): unknown
   addTrailers(trailers: Record<string, string>): void
-  once(event: 'drain' | 'close' | 'finish', listener: () => void): unknown
-  off(event: 'drain' | 'close' | 'finish', listener: () => void): unknown
+  destroy(error?: Error): unknown
+  once(event: 'close', listener: () => void): unknown
+  on(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
 /** The two classes of Node have one interface in all that is used here, but not one type. */
 export function replyOf(response: ServerResponse | Http2ServerResponse): Reply {
   return response as unknown as Reply
+}
+
+/** Nobody is there to be answered any more. */
+export function isGone(reply: Reply): boolean {
+  return writableOf(reply).destroyed
+}
+
+/** More must wait for its `drain`. */
+export function isFull(reply: Reply): boolean {
+  return writableOf(reply).writableNeedDrain
+}
+
+function writableOf(reply: Reply): Pick<Writable, 'destroyed' | 'writableNeedDrain'> {
+  return reply.stream ?? (reply as Reply & Writable)
 }
 
 export type Fields = readonly (readonly [name: string, value: string])[]

@@ -1,6 +1,5 @@
 // What a refusal looks like: RFC 9457 problem details, in words a person or a model can act on.
 
-import { constants } from 'node:http2'
 import { isKnownError, wordDenial } from '@sallyport/core'
 import type { Denial } from '@sallyport/core'
 import type { Reply } from './message.js'
@@ -104,11 +103,14 @@ export function render(problem: Problem): Rendered {
   return { headers, body }
 }
 
+/** Made once: it says nothing of one answer. */
+const cut = new Error('the answer cannot be finished')
+
 /** Answers with the problem, or cuts the connection where an answer has begun already. */
 export function refuse(reply: Reply, problem: Problem, headOnly: boolean): void {
   if (reply.headersSent) {
-    if (reply.stream === undefined || reply.stream === null) reply.socket?.destroy()
-    else reply.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
+    // Closing a stream of HTTP/2 would end the answer as if it were whole; destroying it for an error does not.
+    reply.destroy(cut)
     return
   }
   const { headers, body } = render(problem)

@@ -60,8 +60,9 @@ export async function* passedOn(request: Request, body: Body, session: Session, 
 function nextChunk(request: Request): Promise<Buffer | undefined> {
   const chunk = request.read() as Buffer | null
   if (chunk !== null) return Promise.resolve(chunk)
+  // A stream of HTTP/2 that was reset ends, too.
+  if (request.aborted || (request.destroyed && !request.readableEnded)) return Promise.reject(gone())
   if (request.readableEnded) return Promise.resolve(undefined)
-  if (request.destroyed) return Promise.reject(gone())
   return new Promise((resolve, reject) => {
     const settle = (act: () => void) => (): void => {
       clearTimeout(late)
@@ -72,7 +73,7 @@ function nextChunk(request: Request): Promise<Buffer | undefined> {
       const next = request.read() as Buffer | null
       if (next !== null) settle(() => resolve(next))()
     }
-    const ended = settle(() => resolve(undefined))
+    const ended = settle(() => (request.aborted ? reject(gone()) : resolve(undefined)))
     const broken = settle(() => reject(gone()))
     const late = setTimeout(
       settle(() => reject(badRequest('upload-stalled', 'the request body stopped coming', 408))),

@@ -36,9 +36,3 @@ export function algorithms(serverHostKey: readonly string[]): Algorithms {
     serverHostKey: [...serverHostKey],
   } as Algorithms
 }
-
-/** How a key of this type may sign; [] for a type that may not. */
-export function signaturesOf(keyType: string): readonly string[] {
-  if (keyType === 'ssh-rsa') return ['rsa-sha2-512', 'rsa-sha2-256']
-  return ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521'].includes(keyType) ? [keyType] : []
-}

@@ -2,7 +2,7 @@
 
 import { unknownText } from '@sallyport/core'
 import type { Effect } from '@sallyport/core'
-import type { ClientChannel as FarChannel, Client, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
+import type { ClientChannel as FarChannel, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
 import type { Asked, Terminal } from './asked.js'
 import { ClientChannel } from './client-channel.js'
 import type { Exit } from './client-channel.js'
@@ -93,10 +93,10 @@ class Run {
   }
 
   async start(command: string | undefined, { statement }: Answered): Promise<void> {
-    const client = await this.#served.reach()
+    await this.#served.upstream
     if (this.#channel.closed) return this.#input.drop()
     const began = performance.now()
-    const opened = await open(client, command, this.#asked)
+    const opened = await open(this.#served, command, this.#asked)
     const error = await this.#join(opened)
     const { session } = this.#served
     if (session.signal.aborted) return
@@ -117,7 +117,7 @@ class Run {
     })
     pump(far.stderr, 'err', channel)
     const exit = await this.#over(opened)
-    if (this.#bulk && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
+    if ((this.#bulk || sent.isCut) && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
     await channel.end(exit ?? { code: failedExit })
     if (exit === undefined)
       return channel.closed ? 'the client stopped reading or went away' : 'the target ended it without an exit status'
@@ -199,19 +199,17 @@ interface Opened {
   readonly exit: () => Exit | undefined
 }
 
-function open(client: Client, command: string | undefined, asked: Asked): Promise<Opened> {
+function open(served: Served, command: string | undefined, asked: Asked): Promise<Opened> {
   const env = Object.fromEntries(asked.env)
   const pty = asked.terminal === undefined ? undefined : ptyOf(asked.terminal)
-  return new Promise((resolve, reject) => {
-    const opened = (error: Error | undefined, far: FarChannel): void => {
-      // The exit of a short command may stand in the packets that are read with this answer: it is listened for at once.
-      if (error === undefined) resolve({ far, exit: exitOf(far) })
-      else reject(new Error('the target refused the channel', { cause: error }))
-    }
-    const options: ExecOptions = pty === undefined ? { env } : { env, pty }
-    if (command === undefined) client.shell(pty ?? false, { env }, opened)
-    else client.exec(command, options, opened)
-  })
+  const options: ExecOptions = pty === undefined ? { env } : { env, pty }
+  return served.open(
+    (client, done) => {
+      if (command === undefined) client.shell(pty ?? false, { env }, done)
+      else client.exec(command, options, done)
+    },
+    (far) => ({ far, exit: exitOf(far) }),
+  )
 }
 
 function exitOf(far: FarChannel): () => Exit | undefined {

@@ -18,6 +18,11 @@ export class Content {
     return this.#sizeBytes
   }
 
+  /** Not all of it was recorded. */
+  get isCut(): boolean {
+    return this.#sizeBytes > this.#capBytes
+  }
+
   /** Answers with the part of these bytes that is to be recorded. */
   take(bytes: Buffer): Buffer {
     this.#hash.update(bytes)
@@ -28,7 +33,7 @@ export class Content {
 
   /** `1234 bytes, sha256 ...`; of what was not all recorded it says so. Call once. */
   summary(): string {
-    const kept = this.#sizeBytes <= this.#capBytes ? '' : `, the first ${this.#capBytes} recorded`
+    const kept = this.isCut ? `, the first ${this.#capBytes} recorded` : ''
     return `${this.#sizeBytes} bytes, sha256 ${this.#hash.digest('hex')}${kept}`
   }
 }

@@ -1,20 +1,19 @@
 // Forwarding: each way through is a statement of kind `tunnel`, off unless a rule allows it.
 
 import type { Effect, Inside } from '@sallyport/core'
-import type { Client, ClientChannel as FarChannel, Connection, ServerChannel } from 'ssh2'
-import type { Served } from './served.js'
+import type { ClientChannel as FarChannel, Connection, ServerChannel } from 'ssh2'
+import type { Begin, Served } from './served.js'
 import { maxOpenChannels } from './channels.js'
 import { detached } from './detached.js'
+import { join } from './join.js'
 
 /** How long the last words of an inner connection may take. */
 const goodbyeMs = 1_000
 
-type Open = (client: Client, done: (error: Error | undefined, far: FarChannel) => void) => void
-
 interface Way {
   readonly verb: string
   readonly object: string
-  readonly open: Open
+  readonly open: Begin
 }
 
 /** -L and -D, and their sockets of Unix. What others open (-R) and the caller's agent are not offered. */
@@ -81,44 +80,23 @@ async function lead(
 
 async function tunnel(served: Served, accept: () => ServerChannel, reject: () => void, { verb, object, open }: Way): Promise<void> {
   const effects: readonly Effect[] = [{ access: 'admin', verb, object }]
-  const { ruling } = await served.judge(
+  const { ruling, statement } = await served.judge(
     { kind: 'tunnel', text: `forward to ${object}`, effects },
     { needsRule: 'forwarding is off unless a rule allows it' },
   )
   if (ruling.kind !== 'allow') return reject()
+  const began = performance.now()
   const far = await reach(served, open)
   if (far === undefined) return reject()
-  const near = accept()
-  await joined(near, far, served)
+  const passed = await join(accept(), far, served)
+  if (!served.session.signal.aborted)
+    served.session.outcome({ statement, rows: 0, bytes: passed.toClientBytes, durationMs: performance.now() - began })
 }
 
-async function reach(served: Served, open: Open): Promise<FarChannel | undefined> {
+async function reach(served: Served, open: Begin): Promise<FarChannel | undefined> {
   try {
-    const client = await served.reach()
-    return await new Promise((resolve) => {
-      open(client, (error, far) => resolve(error === undefined ? far : undefined))
-    })
+    return await served.open(open, (far) => far)
   } catch {
     return undefined
   }
-}
-
-/** Both ways until both are over. The bytes of a tunnel are not read and not recorded: the statement says where it went. */
-function joined(near: ServerChannel, far: FarChannel, served: Served): Promise<void> {
-  return new Promise((resolve) => {
-    let forget = (): void => {}
-    const end = (): void => {
-      forget()
-      near.close()
-      far.close()
-      resolve()
-    }
-    for (const stream of [near, far]) {
-      stream.on('error', () => {})
-      stream.once('close', end)
-    }
-    forget = served.whenOver(end)
-    near.pipe(far)
-    far.pipe(near)
-  })
 }

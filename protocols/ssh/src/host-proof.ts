@@ -1,10 +1,17 @@
 // What a target must show to be the one it should be: the pinned host key, or a certificate for its key by the authority that is configured.
 
-import { certificateType, isMadeBy, isValidAt, readCertificate, readPublicKeyLine, sameBytes } from '@sallyport/certificates'
+import {
+  certificateType,
+  isMadeBy,
+  isValidAt,
+  readCertificate,
+  readPublicKeyLine,
+  sameBytes,
+  signaturesOf,
+} from '@sallyport/certificates'
 import type { PublicKey } from '@sallyport/certificates'
 import { Malformed, matchesAnyName } from '@sallyport/core'
 import type { Target } from '@sallyport/core'
-import { signaturesOf } from './algorithms.js'
 
 /** `certified`: the key that the certificate is about, which must prove itself next. */
 type Shown = { readonly kind: 'pinned' } | { readonly kind: 'certified'; readonly key: PublicKey } | { readonly kind: 'stranger' }

@@ -2,12 +2,11 @@
 
 import type { Duplex } from 'node:stream'
 import { Denied } from '@sallyport/core'
-import type { ClientConnection, Gate, Identity, Protocol, Session, Traced } from '@sallyport/core'
+import type { ClientConnection, CodeLogins, Gate, Identity, Protocol, Session, Traced } from '@sallyport/core'
 import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
 import { algorithms } from './algorithms.js'
-import type { PersonLogins } from './ask-person.js'
 import { cast } from './cast.js'
 import { refuseChannels, serveChannels } from './channels.js'
 import { faultOf } from './command.js'
@@ -32,7 +31,7 @@ export interface SshOptions {
   /** What an authority says of that key, made anew: for clients that trust the authority instead of the key. */
   readonly hostCertificate: () => Buffer
   /** Where people log in who show neither key nor token. */
-  readonly logins: PersonLogins
+  readonly logins: CodeLogins
 }
 
 /** RFC 4253, section 4.2: the version exchange begins with these bytes. */
@@ -184,10 +183,19 @@ async function serveSession(
     if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
     leave(connection, client)
   }
+  /** Its channels have said so by then; none can be opened on this connection any more. */
+  const hungUp = (): void => {
+    if (outcome === 'closed') outcome = 'the target hung up'
+    leave(connection, client)
+  }
   session.signal.addEventListener('abort', end, { once: true })
   if (session.signal.aborted) end()
   serveChannels(connection, served)
   serveForwards(connection, served)
+  void served.upstream.then(
+    (target) => target.once('close', () => setTimeout(hungUp, goodbyeMs).unref()),
+    () => {},
+  )
   const idle = watchIdle(served, () => leave(connection, client), gate.limits.idleMs)
   await new Promise<void>((resolve) => {
     over.addEventListener('abort', () => resolve(), { once: true })
@@ -205,11 +213,11 @@ async function serveSession(
 /** A connection without an open channel is idle (a ControlMaster that nobody uses any more). */
 function watchIdle(served: Served, end: () => void, idleMs: number): NodeJS.Timeout | undefined {
   if (idleMs === 0) return undefined
-  let idleSince = Date.now()
+  let idleSince = performance.now()
   return setInterval(
     () => {
-      if (served.busy) idleSince = Date.now()
-      else if (Date.now() - idleSince >= idleMs) end()
+      if (served.busy) idleSince = performance.now()
+      else if (performance.now() - idleSince >= idleMs) end()
     },
     Math.min(idleMs, 10_000),
   ).unref()

@@ -2,7 +2,7 @@
 
 import { Unreachable } from '@sallyport/core'
 import type { Asking, Effect, Gate, Ruling, Session, Statement, StatementKind } from '@sallyport/core'
-import type { Client } from 'ssh2'
+import type { Client, ClientChannel as FarChannel } from 'ssh2'
 import type { Duplex } from 'node:stream'
 import type { Commands } from './commands.js'
 import { logIn } from './upstream.js'
@@ -23,6 +23,10 @@ export interface Question {
   readonly effects: readonly Effect[]
   readonly provenance?: string | undefined
 }
+
+export type Begin = (client: Client, done: (error: Error | undefined, far: FarChannel) => void) => void
+
+const noChannel = 'the target opened no channel for this: it serves no more at once (MaxSessions of sshd), or it hung up'
 
 export interface Answered {
   readonly statement: number
@@ -111,11 +115,19 @@ export class Served {
     return verdict.kind !== 'allow' || verdict.rule !== null
   }
 
-  /** The target's end, or a reason that is safe to show. */
-  async reach(): Promise<Client> {
+  /** Opens a channel at the target. `opened` is called with it at once: more may stand in the packets that are read with it. Throws Unreachable. */
+  async open<T>(begin: Begin, opened: (far: FarChannel) => T, refusal = noChannel): Promise<T> {
     const client = await this.upstream
     if (this.session.signal.aborted) throw new Unreachable('session-ended', 'the session was ended')
-    return client
+    return new Promise((resolve, reject) => {
+      const refused = (cause: unknown): void => reject(new Unreachable('channel-refused', refusal, { cause }))
+      try {
+        begin(client, (error, far) => (error === undefined ? resolve(opened(far)) : refused(error)))
+      } catch (error) {
+        // So the library says that the connection is gone.
+        refused(error)
+      }
+    })
   }
 }
 

@@ -1,7 +1,8 @@
 // The tour: an agent at work, seen from both sides, through the same sockets and the same API that everyone uses.
 
+import type { Line, ReviewRecord, SessionSummary } from '@sallyport/core'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ReplayedLine, Review, SessionSummary, Verified } from '@sallyport/api'
+import type { Verified } from '@sallyport/api'
 import { secret } from '@sallyport/core'
 import { Client, DatabaseError } from 'pg'
 import type { QueryResult } from 'pg'
@@ -127,10 +128,9 @@ async function heldDelete(agent: Client, reviewer: GatewayClient, { say, pauseMs
   // Looked at below; until then a refusal must not count as unhandled.
   deleting.catch(() => {})
   say(`   NOTICE:  ${await Promise.race([noticed, failing(deleting)])}`)
-  const open = await reviewer.call<readonly Review[]>('GET', '/reviews?state=open')
+  const open = await reviewer.call<readonly ReviewRecord[]>('GET', '/reviews?state=open')
   const review = open.find(({ text }) => text === sql)
   must(review !== undefined, 'the reviewer does not see the review')
-  if (review === undefined) return
   say(`\n   ${REVIEWER}, elsewhere:  sallyport reviews approve ${review.id} --reason "old carts may go"`)
   await sleep(pauseMs)
   await reviewer.call('POST', `/reviews/${review.id}/approve`, { reason: 'old carts may go' })
@@ -148,10 +148,9 @@ async function failing(statement: Promise<QueryResult>): Promise<never> {
 async function replayed(admin: GatewayClient, { say }: TourParts): Promise<string> {
   const [session] = await admin.call<readonly SessionSummary[]>('GET', `/sessions?identity=${AGENT}&target=${TARGET}&limit=1`)
   must(session !== undefined, 'the session is not on record')
-  if (session === undefined) return ''
   say(`   sallyport replay ${session.id} --instant\n`)
   const texts: string[] = []
-  for await (const line of admin.lines<ReplayedLine>(`/sessions/${session.id}/replay`)) {
+  for await (const line of admin.lines<Line>(`/sessions/${session.id}/replay`)) {
     texts.push(line.text)
     say(`   ${oneLine(asText(line), 150)}`)
   }

@@ -95,12 +95,13 @@ describe('an SFTP exchange', () => {
     exchange.fromUpstream(status(2, 0, ''))
     exchange.fromUpstream(status(3, 0, ''))
     void exchange.fromClient(packet(kinds.close, 4, 'H'))
+    expect(seen.outcomes).toEqual([])
+    exchange.fromUpstream(status(4, 0, ''))
     expect(seen.bytes).toEqual(['client:hello ', 'client:world'])
     expect(seen.marks).toContain(
       'content: /a written: 11 bytes, sha256 b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9',
     )
     expect(seen.outcomes).toMatchObject([{ statement: 1, bytes: 11 }])
-    exchange.fromUpstream(status(4, 0, ''))
     void exchange.fromClient(packet(kinds.fstat, 5, 'H'))
     expect(seen.client.at(-1)).toEqual(status(5, statusCodes.failure, 'no such handle'))
   })
@@ -113,7 +114,33 @@ describe('an SFTP exchange', () => {
     void exchange.fromClient(raw(kinds.read, number(2), text('H'), long(5), number(5)))
     exchange.fromUpstream(packet(kinds.data, 2, 'world'))
     void exchange.fromClient(packet(kinds.close, 3, 'H'))
+    exchange.fromUpstream(status(3, 0, ''))
     expect(seen.marks.at(-1)).toMatch(/not in order/)
+  })
+
+  it('counts what is read ahead of a close that was sent before the answer came, and says how the close failed', async () => {
+    const { exchange, seen } = stage()
+    void exchange.fromClient(init)
+    await exchange.fromClient(open(1, '/a', 1))
+    exchange.fromUpstream(packet(kinds.handle, 1, 'H'))
+    void exchange.fromClient(raw(kinds.read, number(2), text('H'), long(0), number(5)))
+    void exchange.fromClient(packet(kinds.close, 3, 'H'))
+    exchange.fromUpstream(packet(kinds.data, 2, 'world'))
+    exchange.fromUpstream(status(3, statusCodes.failure, ''))
+    expect(seen.marks.at(-1)).toMatch(/^content: \/a read: 5 bytes, sha256 486ea462/)
+    expect(seen.outcomes).toMatchObject([{ bytes: 5, error: 'SFTP status 4' }])
+  })
+
+  it('tells of what is open when the channel goes, also of what was about to be closed', async () => {
+    const { exchange, seen } = stage()
+    void exchange.fromClient(init)
+    await exchange.fromClient(open(1, '/a', 1))
+    exchange.fromUpstream(packet(kinds.handle, 1, 'H'))
+    void exchange.fromClient(raw(kinds.read, number(2), text('H'), long(0), number(5)))
+    void exchange.fromClient(packet(kinds.close, 3, 'H'))
+    exchange.end()
+    expect(seen.outcomes).toHaveLength(1)
+    expect(() => exchange.fromUpstream(packet(kinds.data, 2, 'world'))).toThrow(Malformed)
   })
 
   it('denies what it does not know, and ends what breaks the protocol', async () => {

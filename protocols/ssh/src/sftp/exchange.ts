@@ -29,6 +29,7 @@ type Pending =
   | { readonly kind: 'statement'; readonly statement: number; readonly began: number }
   | { readonly kind: 'read'; readonly file: OpenFile; readonly offset: number }
   | { readonly kind: 'list'; readonly file: OpenFile }
+  | { readonly kind: 'close'; readonly file: OpenFile }
   | { readonly kind: 'other' }
 
 export class Exchange {
@@ -80,6 +81,10 @@ export class Exchange {
         if (bytes[4] === kinds.name)
           this.#recordContent('upstream', pending.file, pending.file.read(pending.file.sizeBytes, namesIn(fields)))
         break
+      case 'close':
+        // Not before: what was asked for ahead of it is answered ahead of it.
+        this.#closed(pending.file, errorIn(bytes, fields))
+        break
       case 'other':
         break
     }
@@ -89,7 +94,9 @@ export class Exchange {
   /** What is still open when the channel goes. */
   end(): void {
     for (const file of this.#open.values()) this.#closed(file)
+    for (const pending of this.#pending.values()) if (pending.kind === 'close') this.#closed(pending.file)
     this.#open.clear()
+    this.#pending.clear()
   }
 
   #init(): undefined {
@@ -146,8 +153,7 @@ export class Exchange {
       }
       case 'close':
         this.#open.delete(request.handle)
-        this.#closed(file)
-        return this.#forward(id, { kind: 'other' }, bytes)
+        return this.#forward(id, { kind: 'close', file }, bytes)
     }
   }
 
@@ -171,21 +177,27 @@ export class Exchange {
   }
 
   #settled({ statement, began }: { readonly statement: number; readonly began: number }, bytes: Buffer, fields: Fields): void {
-    const code = bytes[4] === kinds.status ? fields.uint32() : statusCodes.ok
-    const outcome: Outcome = { statement, rows: 0, bytes: 0, durationMs: performance.now() - began }
-    this.#parts.session.outcome(code === statusCodes.ok ? outcome : { ...outcome, error: `SFTP status ${code}` })
+    this.#outcome({ statement, rows: 0, bytes: 0, durationMs: performance.now() - began }, errorIn(bytes, fields))
   }
 
-  #closed(file: OpenFile): void {
-    const { session } = this.#parts
+  #closed(file: OpenFile, error?: string): void {
     const { statement, sizeBytes, began, channel } = file
-    if (!file.directory) for (const summary of file.summaries()) session.mark('content', summary, channel)
-    session.outcome({ statement, rows: 0, bytes: sizeBytes, durationMs: performance.now() - began })
+    if (!file.directory) for (const summary of file.summaries()) this.#parts.session.mark('content', summary, channel)
+    this.#outcome({ statement, rows: 0, bytes: sizeBytes, durationMs: performance.now() - began }, error)
+  }
+
+  #outcome(outcome: Outcome, error: string | undefined): void {
+    this.#parts.session.outcome(error === undefined ? outcome : { ...outcome, error })
   }
 
   #recordContent(from: 'client' | 'upstream', file: OpenFile, kept: Buffer): void {
     if (kept.length > 0) this.#parts.session.record(from, kept, file.channel)
   }
+}
+
+function errorIn(bytes: Buffer, fields: Fields): string | undefined {
+  const code = bytes[4] === kinds.status ? fields.uint32() : statusCodes.ok
+  return code === statusCodes.ok ? undefined : `SFTP status ${code}`
 }
 
 /** The long forms of a listing (`ls -l`), a line each, as the client shows them. */

@@ -1,5 +1,6 @@
 // A file or directory that is open: what was read from it and written to it so far.
 
+import { Malformed } from '@sallyport/core'
 import { Content } from '../content.js'
 
 /** One direction of a file's content. Its hash is only told where it was passed in order, from the beginning, each byte once. */
@@ -34,6 +35,7 @@ export class OpenFile {
   readonly began = performance.now()
   readonly #read = new Passage()
   readonly #written = new Passage()
+  #told = false
 
   constructor(facts: { readonly path: string; readonly directory: boolean; readonly statement: number; readonly channel: number }) {
     this.path = facts.path
@@ -42,7 +44,9 @@ export class OpenFile {
     this.channel = facts.channel
   }
 
+  /** Throws Malformed for what comes behind the end. */
   read(offset: number, data: Buffer): Buffer {
+    if (this.#told) throw new Malformed('upstream', 'sftp-answer', 'an SFTP answer brings content of a file that is closed')
     return this.#read.take(offset, data)
   }
 
@@ -56,6 +60,7 @@ export class OpenFile {
 
   /** Call once, at the close. */
   summaries(): readonly string[] {
+    this.#told = true
     return [
       ...(this.#read.sizeBytes > 0 ? [`${this.path} read: ${this.#read.summary()}`] : []),
       ...(this.#written.sizeBytes > 0 ? [`${this.path} written: ${this.#written.summary()}`] : []),

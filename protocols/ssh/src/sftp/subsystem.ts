@@ -14,19 +14,18 @@ export async function runSftp(served: Served, stream: ServerChannel): Promise<vo
   const channel = new ClientChannel(stream, served, 'not recorded')
   let far: FarChannel | undefined
   try {
-    const client = await served.reach()
-    far = await new Promise<FarChannel>((resolve, reject) => {
-      client.subsys('sftp', (error, opened) => {
-        if (error === undefined) resolve(opened)
-        else reject(new Error('the target does not offer SFTP', { cause: error }))
-      })
-    })
+    const offered = 'the target does not offer SFTP, serves no more channels at once, or hung up'
+    far = await served.open(
+      (client, done) => client.subsys('sftp', done),
+      (each) => each,
+      offered,
+    )
     await relay(served, channel, input, far)
   } catch (error) {
     input.drop()
     far?.close()
     if (!channel.closed) await channel.fail(wordError(error, served.session.id))
-    if (!isKnownError(error) && !(error instanceof Error && error.cause !== undefined)) served.bug(error)
+    if (!isKnownError(error)) served.bug(error)
   }
 }
 
