@@ -1,9 +1,10 @@
-// The three ways to the same database that are compared: direct, through pgbouncer (session mode), through Sallyport.
+// The ways to the same database that are compared: direct, through pgbouncer (session mode), through a bare pipe in Node, through Sallyport.
 
 import { spawn } from 'node:child_process'
 import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { connect } from 'node:net'
 import { startGateway, type Gateway } from '../backends/gateway.js'
 import { backendPassword, freePort, users, type PostgresFacts } from '../backends/postgres.js'
@@ -11,7 +12,7 @@ import { findProgram, serverUser } from '../backends/programs.js'
 import { waitFor } from '../backends/psql.js'
 
 export interface Path {
-  readonly name: 'direct' | 'pgbouncer' | 'sallyport'
+  readonly name: 'direct' | 'pgbouncer' | 'pipe' | 'sallyport'
   readonly url: string
   /** The process whose CPU time counts; absent where there is none between client and server. */
   readonly pid?: number
@@ -66,6 +67,25 @@ export async function pgbouncerPath(facts: PostgresFacts): Promise<Path | undefi
   }
   const url = `postgresql://${users.scram}:${backendPassword}@127.0.0.1:${port}/${databaseName}`
   return { name: 'pgbouncer', url, pid: child.pid ?? 0, stop }
+}
+
+/** A proxy in Node that reads nothing: what the runtime alone costs. */
+export async function pipePath(facts: PostgresFacts): Promise<Path> {
+  const port = await freePort()
+  const program = fileURLToPath(new URL('pipe.js', import.meta.url))
+  const child = spawn(process.execPath, [program, String(facts.port), String(port)], { stdio: 'ignore' })
+  const ended = new Promise((done) => child.once('exit', done))
+  await waitFor(
+    () => answers(port),
+    10_000,
+    () => 'the pipe',
+  )
+  const stop = async (): Promise<void> => {
+    child.kill()
+    await ended
+  }
+  const url = `postgresql://${users.scram}:${backendPassword}@127.0.0.1:${port}/${databaseName}`
+  return { name: 'pipe', url, pid: child.pid ?? 0, stop }
 }
 
 export function answers(port: number): Promise<true | undefined> {

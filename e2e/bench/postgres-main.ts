@@ -1,5 +1,5 @@
 // npm run bench [-- --quick] [--rounds N] [--seconds N] [--without-memory] [--json FILE]
-// Direct, pgbouncer and Sallyport interleaved in one run, several rounds, the median of each; ratios in one table.
+// Direct, pgbouncer, a bare pipe in Node and Sallyport interleaved in one run, several rounds, the median of each; ratios in one table.
 
 import { writeFileSync } from 'node:fs'
 import { tmpdir, cpus } from 'node:os'
@@ -10,7 +10,7 @@ import { makeDatabase, onServer, postgresAvailable, startPostgres, users, type P
 import { lacks, program, runChecked } from '../backends/programs.js'
 import { medianOf, pgbench, type Load, type Measure } from './load.js'
 import { measureMemory, type MemoryUse } from './memory.js'
-import { databaseName, directPath, pgbouncerPath, sallyportPath, type Path } from './paths.js'
+import { databaseName, directPath, pgbouncerPath, pipePath, sallyportPath, type Path } from './paths.js'
 import { printReport, type Compared } from './report.js'
 
 const { values: flags } = parseArgs({
@@ -82,7 +82,7 @@ async function main(): Promise<void> {
     const pgbouncer = await pgbouncerPath(server.facts)
     if (pgbouncer === undefined) console.log('missing: pgbouncer; compared with the direct path only')
     else open.push(pgbouncer)
-    open.push(sallyport)
+    open.push(await pipePath(server.facts), sallyport)
     const results = await measureAll(open, directory)
     let memory: MemoryUse | undefined
     if (!flags['without-memory']) {

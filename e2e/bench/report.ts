@@ -22,6 +22,8 @@ export interface Compared {
 const rate = (measure: Measure | undefined): string =>
   measure === undefined ? '-' : measure.perSecond.toFixed(measure.perSecond < 1000 ? 1 : 0)
 
+const hasPipe = (results: readonly Compared[]): boolean => results.some((one) => one.path === 'pipe')
+
 /** `between`: the proxy that Sallyport is compared with. */
 function row(results: readonly Compared[], between: string, load: string, clients: number): readonly string[] {
   const find = (path: string): Measure | undefined =>
@@ -35,12 +37,24 @@ function row(results: readonly Compared[], between: string, load: string, client
     own === undefined || direct === undefined ? '-' : (pick(own) - pick(direct)).toFixed(3)
   const cpu = (measure: Measure | undefined): string => (measure === undefined ? '-' : measure.cpuUs.toFixed(0))
   const rates = [rate(direct), rate(other), rate(own), ratio(direct), ratio(other)]
-  return [load, String(clients), ...rates, added((m) => m.p50Ms), added((m) => m.p99Ms), cpu(own), cpu(other)]
+  const cells = [load, String(clients), ...rates, added((m) => m.p50Ms), added((m) => m.p99Ms), cpu(own), cpu(other)]
+  if (!hasPipe(results)) return cells
+  const pipe = find('pipe')
+  return [...cells, rate(pipe), ratio(pipe), cpu(pipe)]
 }
 
 export function printCompared(results: readonly Compared[], between: string): void {
   const rates = ['direct', between, 'sallyport', '/direct', `/${between}`]
-  const columns = ['load', 'clients', ...rates, '+p50 ms', '+p99 ms', 'cpu us', `${between} cpu us`]
+  const columns = [
+    'load',
+    'clients',
+    ...rates,
+    '+p50 ms',
+    '+p99 ms',
+    'cpu us',
+    `${between} cpu us`,
+    ...(hasPipe(results) ? ['pipe', '/pipe', 'pipe cpu us'] : []),
+  ]
   const kinds = new Map(results.map((one) => [`${one.load}\0${one.clients}`, one]))
   const table = [columns, ...[...kinds.values()].map((one) => row(results, between, one.load, one.clients))]
   const widths = columns.map((_, at) => Math.max(...table.map((cells) => cells[at]?.length ?? 0)))

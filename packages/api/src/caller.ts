@@ -2,8 +2,8 @@
 
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { Denied, matchesAnyName, secret } from '@sallyport/core'
-import type { Identity, Secret } from '@sallyport/core'
-import type { ApiParts, CallingEnd, Review } from './ports.js'
+import type { Identity, ReviewRecord, Secret } from '@sallyport/core'
+import type { ApiParts, CallingEnd } from './ports.js'
 
 export type Caller =
   | { readonly kind: 'admin'; readonly name: 'admin' }
@@ -70,7 +70,7 @@ export function isOwn(caller: Caller, of: { readonly identity: string; readonly 
 }
 
 /** Whether `caller` is among those a review asks; whether they may still decide it is for the reviews to say. */
-export function isAsked(caller: Caller, review: Review): boolean {
+export function isAsked(caller: Caller, review: ReviewRecord): boolean {
   if (caller.kind === 'admin') return true
   return review.asks.some(
     ({ reviewers }) =>

@@ -1,58 +1,20 @@
 // What the API needs from the rest of the house. `cli` passes the objects in; nothing here names another room.
 
-import type { Effect, Identity, Secret, Verdict } from '@sallyport/core'
-
-export interface SessionSummary {
-  readonly id: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly protocol: string
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly statements: number
-  readonly denied: number
-  readonly outcome: string | null
-  /** What the caller is (person, service, agent), and the groups proved. */
-  readonly kind: string
-  readonly groups: readonly string[]
-  /** `address:port` of the client's end, and what the client calls itself. */
-  readonly client: string
-  readonly application: string | null
-  readonly node: string
-  readonly bytes: number
-}
-
-export interface RecordedStatement {
-  readonly id: number
-  readonly at: string
-  readonly kind: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly unknown[]
-  readonly ruling: {
-    readonly kind: string
-    readonly rule: string | null
-    readonly reason: string | null
-    readonly reviewers: readonly string[]
-    /** Why it was denied: `rule`, `default`, `not-understood`, `not-maskable`, `review-denied` and the like. */
-    readonly cause: string | null
-    readonly masks: readonly { readonly column: string; readonly with: string; readonly rule: string }[]
-    /** The text that went on to the target, where it is not the statement's own. */
-    readonly forwarded: string | null
-  } | null
-  readonly rows: number | null
-  readonly bytes: number | null
-  readonly durationMs: number | null
-  readonly error: string | null
-}
-
-export interface FoundStatement extends RecordedStatement {
-  readonly session: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-}
+import type {
+  CodeLogins,
+  Effect,
+  FoundStatement,
+  Identity,
+  Line,
+  RecordedEvent,
+  RecordedStatement,
+  ReviewRecord,
+  ReviewState,
+  Secret,
+  SessionSummary,
+  TokenRecord,
+  Verdict,
+} from '@sallyport/core'
 
 /** `mine` narrows to one identity's own sessions and those of agents that act for it. */
 export interface SessionFilter {
@@ -71,67 +33,13 @@ export interface SearchFilter extends Omit<SessionFilter, 'live' | 'before'> {
   readonly before?: { readonly session: string; readonly statement: number }
 }
 
-/** What was recorded, in the order of time. `cursor` names the place right after it. */
-export type RecordedEvent = { readonly cursor: string; readonly session: SessionSummary } & (
-  | {
-      readonly kind: 'began'
-      /** Connecting was ruled on, and is on record as statement 0. */
-      readonly connectRuled: boolean
-    }
-  | { readonly kind: 'statement'; readonly statement: RecordedStatement }
-  | { readonly kind: 'ended' }
-)
-
 export interface EventFilter extends Omit<SessionFilter, 'live' | 'limit' | 'before'> {
   readonly until?: Date
   /** Reads on after the place that an event names as its cursor. */
   readonly after?: string
 }
 
-export interface ReplayedLine {
-  /** Microseconds since the Unix epoch. */
-  readonly at: number
-  readonly from: 'client' | 'upstream' | 'gateway'
-  readonly text: string
-}
-
-export interface Review {
-  readonly id: string
-  readonly session: string
-  readonly statement: number
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly unknown[]
-  readonly asks: readonly {
-    readonly rule: string
-    readonly reason: string
-    readonly reviewers: { readonly groups: readonly string[]; readonly names: readonly string[]; readonly count: number }
-    readonly withinMs: number
-  }[]
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly settledAt: Date | null
-  readonly state: 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
-  readonly decisions: readonly {
-    readonly reviewer: string
-    readonly kind: 'approve' | 'deny'
-    readonly reason: string
-    readonly at: Date
-  }[]
-}
-
-export interface TokenSummary {
-  readonly id: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly revokedAt: Date | null
-  readonly createdBy: string
-}
+export type TokenSummary = Omit<TokenRecord, 'lookup' | 'verifiers' | 'login'>
 
 /** A target somebody may reach. `connection` has TOKEN in the place of the access token. */
 export interface ReachableTarget {
@@ -206,18 +114,7 @@ export interface LoggedIn {
 
 /** People log in at an identity provider; the gateway speaks with it. Each throws Denied, with words for the person, also where
  * too many come from one address. `from`: the caller's `address:port`. */
-export interface Logins {
-  readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
-  device(
-    provider: string | undefined,
-    options: { readonly from: string; readonly signal: AbortSignal },
-  ): Promise<{
-    readonly userCode: string
-    readonly address: string
-    readonly addressWithCode: string | undefined
-    readonly expiresAt: Date
-    readonly settle: () => Promise<LoggedIn>
-  }>
+export interface Logins extends CodeLogins<LoggedIn> {
   browser(
     provider: string | undefined,
     redirectUri: string,
@@ -272,7 +169,7 @@ export interface ApiParts {
     search(text: string, filter: SearchFilter): Promise<readonly FoundStatement[]>
     /** Oldest first, however many. */
     events(filter: EventFilter): AsyncIterable<RecordedEvent>
-    replay(id: string, signal: AbortSignal): AsyncIterable<ReplayedLine>
+    replay(id: string, signal: AbortSignal): AsyncIterable<Line>
     /** As a terminal showed it: lines of an asciicast version 2. Throws Denied where the session's protocol has no terminals. */
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** HAR 1.2; only sessions of protocol http have one. */
@@ -283,14 +180,14 @@ export interface ApiParts {
     end(id: string, reason: string): Promise<void>
   }
   readonly reviews: {
-    list(filter: { readonly state?: Review['state']; readonly limit: number }): Promise<readonly Review[]>
-    get(id: string): Promise<Review | undefined>
+    list(filter: { readonly state?: ReviewState; readonly limit: number }): Promise<readonly ReviewRecord[]>
+    get(id: string): Promise<ReviewRecord | undefined>
     decide(
       id: string,
       who: { readonly name: string; readonly groups: readonly string[]; readonly admin: boolean; readonly onBehalfOf?: string },
       kind: 'approve' | 'deny',
       reason: string,
-    ): Promise<Review>
+    ): Promise<ReviewRecord>
     onChange(listener: (id: string) => void): () => void
   }
   readonly tokens: {

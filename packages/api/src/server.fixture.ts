@@ -1,8 +1,8 @@
 // The API's parts as tests use them: four people, a session, a review.
 
 import { Denied, secret } from '@sallyport/core'
-import type { Identity } from '@sallyport/core'
-import type { ApiParts, LoggedIn, Review, SessionSummary } from './ports.js'
+import type { Identity, ReviewRecord, SessionSummary } from '@sallyport/core'
+import type { ApiParts, LoggedIn } from './ports.js'
 
 const people: Readonly<Record<string, Identity>> = {
   'token-of-agent': { id: 'agent', name: 'agent', kind: 'agent', groups: ['agents'], onBehalfOf: 'ann' },
@@ -31,7 +31,7 @@ const session: SessionSummary = {
   bytes: 0,
 }
 
-const review: Review = {
+const review: ReviewRecord = {
   id: 'r1',
   session: 's1',
   statement: 1,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { Player } from './player.js'
-import type { ReplayLine } from './shapes.js'
+import type { Line } from './shapes.js'
 
 /** A clock that is wound by hand, and a transcript that tells how far it was read. */
-function stage(transcript: (from: number) => Iterable<ReplayLine>) {
+function stage(transcript: (from: number) => Iterable<Line>) {
   const planned: { readonly inMs: number; readonly act: () => void; off: boolean }[] = []
   const seen = { read: 0, opened: [] as number[], failures: [] as unknown[] }
   const player = new Player({
@@ -37,7 +37,7 @@ function stage(transcript: (from: number) => Iterable<ReplayLine>) {
   return { player, seen, settle, tick }
 }
 
-const line = (atMs: number, text = `at ${atMs}`): ReplayLine => ({ at: atMs * 1000, from: 'client', text })
+const line = (atMs: number, text = `at ${atMs}`): Line => ({ at: atMs * 1000, from: 'client', text })
 const texts = (player: Player): readonly string[] => player.shown.map(({ text }) => text)
 
 describe('the player', () => {

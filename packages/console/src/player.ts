@@ -1,7 +1,7 @@
 // Plays a transcript: lines are taken from the gateway as they are needed, and only the last of those shown are kept, so a session of
 // any length plays in little memory. Knows no page and no clock; it is given both.
 
-import type { ReplayLine } from './shapes.js'
+import type { Line } from './shapes.js'
 import { cut } from './visible.js'
 
 /** What a person can scroll back in; further back, jump. */
@@ -16,7 +16,7 @@ const FAST = { lines: 100, everyMs: 30 }
 
 export type Speed = 1 | 2 | 4 | 16 | 'fast'
 
-export interface ShownLine extends ReplayLine {
+export interface ShownLine extends Line {
   /** Counts from where the replay was begun. */
   readonly number: number
   /** Characters that were left out. */
@@ -25,7 +25,7 @@ export interface ShownLine extends ReplayLine {
 
 export interface PlayerParts {
   /** The transcript from this time on (microseconds). */
-  readonly open: (from: number, signal: AbortSignal) => AsyncIterable<ReplayLine>
+  readonly open: (from: number, signal: AbortSignal) => AsyncIterable<Line>
   /** Calls back once after this time; answers how to prevent it. */
   readonly after: (milliseconds: number, act: () => void) => () => void
   readonly changed: () => void
@@ -35,7 +35,7 @@ export interface PlayerParts {
 export class Player {
   readonly #parts: PlayerParts
   #shown: ShownLine[] = []
-  #ahead: ReplayLine[] = []
+  #ahead: Line[] = []
   #dropped = 0
   #count = 0
   #complete = false
@@ -153,7 +153,7 @@ export class Player {
     this.#unplan = this.#parts.after(waitMs, () => this.#advance(fast ? FAST.lines : this.#together(next.at)))
   }
 
-  #gapMs(next: ReplayLine): number {
+  #gapMs(next: Line): number {
     const last = this.#shown.at(-1)
     return last === undefined ? 0 : Math.min(LONGEST_PAUSE_MS, Math.max(0, (next.at - last.at) / 1000))
   }
@@ -184,6 +184,6 @@ export class Player {
   }
 }
 
-function characters(lines: readonly ReplayLine[]): number {
+function characters(lines: readonly Line[]): number {
   return lines.reduce((sum, { text }) => sum + text.length, 0)
 }

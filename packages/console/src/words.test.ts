@@ -23,7 +23,6 @@ describe('effects in words', () => {
       { access: 'unknown', verb: 'call', object: 'public.f' },
       'not understood: call public.f. It may do anything the target allows',
     ],
-    [{ access: 'dream', verb: 'of', object: 'x' }, 'dream: of x'],
   ]
   it.each(cases)('%j', (effect, words) => {
     expect(effectInWords(effect)).toBe(words)

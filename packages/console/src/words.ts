@@ -30,8 +30,6 @@ export function effectInWords(effect: Effect): string {
       return `changes the schema: ${verb}${named}`
     case 'admin':
       return `administers the server: ${verb}${named}`
-    default:
-      return `${access}: ${verb}${named}${of}`
   }
 }
 

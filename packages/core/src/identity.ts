@@ -31,6 +31,48 @@ export interface TokenVerifiers {
   readonly cachingSha2Password: string
 }
 
+/** A person as a provider described them when they logged in: who the token of that login is of. */
+export interface ProviderLogin {
+  /** The provider's name. */
+  readonly provider: string
+  /** The identity's id: the provider and the subject there. */
+  readonly id: string
+  readonly groups: readonly string[]
+}
+
+/** What is kept of an access token. */
+export interface TokenRecord {
+  readonly id: string
+  /** The identity's name. */
+  readonly identity: string
+  readonly onBehalfOf: string | null
+  /** SHA-256 of the token, hex. */
+  readonly lookup: string
+  readonly verifiers: TokenVerifiers
+  readonly createdAt: Date
+  readonly expiresAt: Date
+  readonly revokedAt: Date | null
+  readonly createdBy: string
+  /** Null for a token of an identity of the configuration. */
+  readonly login: ProviderLogin | null
+}
+
+/** People log in at an identity provider with a code that they carry to a browser. Throws Denied, with words for the person, also where too
+ * many come from one address. `from`: the caller's `address:port`. */
+export interface CodeLogins<LoggedIn = { readonly token: Secret }> {
+  readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
+  device(
+    provider: string | undefined,
+    options: { readonly from: string; readonly signal: AbortSignal },
+  ): Promise<{
+    readonly userCode: string
+    readonly address: string
+    readonly addressWithCode: string | undefined
+    readonly expiresAt: Date
+    readonly settle: () => Promise<LoggedIn>
+  }>
+}
+
 /** What a client showed to say who it is. */
 export type Proof =
   /** An access token or a JWT in clear, as a database password, a bearer token or an SSH password. */

@@ -1,8 +1,8 @@
 import { Denied } from '@sallyport/core'
-import type { Frame, Judge, Ruling, Statement, Target, Verdict } from '@sallyport/core'
+import type { Frame, Judge, Ruling, Settlement, Statement, Target, Verdict } from '@sallyport/core'
 import { describe, expect, it } from 'vitest'
 import { LiveSession } from './session.js'
-import type { Reviews, Settlement } from './session.js'
+import type { Reviews } from './session.js'
 
 const target: Target = {
   name: 'orders',

@@ -20,6 +20,7 @@ import type {
   Ruling,
   Session,
   Settled,
+  Settlement,
   Side,
   Statement,
   Target,
@@ -28,16 +29,6 @@ import type {
   Verdict,
 } from '@sallyport/core'
 import { dialTcp, endpointOf, leadsHome } from './dialing.js'
-
-export type Settlement =
-  | { readonly kind: 'approved'; readonly reviewers: readonly string[] }
-  | {
-      readonly kind: 'denied'
-      readonly cause: Denial['cause']
-      readonly reason: string
-      readonly reviewers: readonly string[]
-      readonly review: string
-    }
 
 export interface Reviews {
   ask(

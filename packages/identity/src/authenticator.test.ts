@@ -5,10 +5,10 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { createAuthenticator } from './authenticator.js'
 import { createToken } from './tokens.js'
 import { scramSalt, tokenVerifiers } from './verifiers.js'
-import type { Proof } from '@sallyport/core'
+import type { Proof, TokenRecord } from '@sallyport/core'
 import type { Authenticator, LoginProof, Proved } from './authenticator.js'
 import type { KnownIdentity } from './claims.js'
-import type { TokenRecord, TokenTable } from './tokens.js'
+import type { TokenTable } from './tokens.js'
 
 const installation = Buffer.from('an installation secret')
 const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'

@@ -9,13 +9,13 @@ import { createJwtCheck, looksLikeJwt } from './jwt.js'
 import { isCallersFault, Refusal } from './refusal.js'
 import { isLive, lookupOf } from './tokens.js'
 import { scramIterations, scramSalt } from './verifiers.js'
-import type { Identity, Proof, ScramChallenge } from '@sallyport/core'
+import type { Identity, Proof, ProviderLogin, ScramChallenge, TokenRecord } from '@sallyport/core'
 import type { CertificateAuthorities, CertifiedLogin } from './certificates.js'
 import type { KnownIdentity } from './claims.js'
 import type { Fetch } from './fetch.js'
 import type { CheckedJwt } from './jwt.js'
 import type { OidcProvider } from './provider.js'
-import type { ProviderLogin, TokenRecord, TokenTable } from './tokens.js'
+import type { TokenTable } from './tokens.js'
 
 export interface LoginProof {
   /** The identity's name as the client wrote it; '' where the proof alone tells. */

@@ -1,5 +1,6 @@
 // Certificates as logins: whom each lets in, from where, how long, and which let in nobody.
 
+import type { TokenRecord } from '@sallyport/core'
 import { authorityFrom, makeCertificate, publicKeyLine } from '@sallyport/certificates'
 import type { Authority, CertificateOrder } from '@sallyport/certificates'
 import { beforeEach, describe, expect, it } from 'vitest'
@@ -7,7 +8,6 @@ import { createAuthenticator } from './authenticator.js'
 import type { Proved } from './authenticator.js'
 import { tokenOption } from './certificates.js'
 import { createToken } from './tokens.js'
-import type { TokenRecord } from './tokens.js'
 
 const start = Date.UTC(2026, 10, 24)
 const own = authorityFrom(Buffer.alloc(32, 1))

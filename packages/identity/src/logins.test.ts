@@ -1,11 +1,11 @@
 // Logins at a provider that lies: tokens for others, by others, for another errand; and logins that nobody began.
 
+import type { TokenRecord } from '@sallyport/core'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { createLogins } from './logins.js'
 import type { LoginProvider } from './login-provider.js'
 import type { Logins } from './logins.js'
-import type { TokenRecord } from './tokens.js'
 
 const issuer = 'https://login.example.com'
 const from = '10.0.0.1:40000'

@@ -3,7 +3,7 @@
 
 import { Denied, Misconfigured, RateLimit } from '@sallyport/core'
 import { EncryptJWT, errors, jwtDecrypt } from 'jose'
-import type { Identity, Secret } from '@sallyport/core'
+import type { Identity, Secret, TokenRecord } from '@sallyport/core'
 import { identityFrom } from './claims.js'
 import { clientOf } from './failures.js'
 import { openLoginProvider } from './login-provider.js'
@@ -13,7 +13,7 @@ import { scramSalt } from './verifiers.js'
 import type { KnownIdentity } from './claims.js'
 import type { Fetch } from './fetch.js'
 import type { LoginFlow, LoginProvider, SealedLogin } from './login-provider.js'
-import type { TokenRecord, TokenTable } from './tokens.js'
+import type { TokenTable } from './tokens.js'
 
 export interface LoggedIn {
   readonly token: Secret

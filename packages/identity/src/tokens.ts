@@ -3,32 +3,7 @@
 import { createHash, randomInt } from 'node:crypto'
 import { Misconfigured, secret } from '@sallyport/core'
 import { tokenVerifiers } from './verifiers.js'
-import type { Secret, TokenVerifiers } from '@sallyport/core'
-
-/** A person as a provider described them when they logged in: who the token of that login is of. */
-export interface ProviderLogin {
-  /** The provider's name. */
-  readonly provider: string
-  /** The identity's id: the provider and the subject there. */
-  readonly id: string
-  readonly groups: readonly string[]
-}
-
-export interface TokenRecord {
-  readonly id: string
-  /** The identity's name. */
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  /** SHA-256 of the token, hex. */
-  readonly lookup: string
-  readonly verifiers: TokenVerifiers
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly revokedAt: Date | null
-  readonly createdBy: string
-  /** Absent: of an identity of the configuration. */
-  readonly login: ProviderLogin | null
-}
+import type { ProviderLogin, Secret, TokenRecord } from '@sallyport/core'
 
 export interface TokenTable {
   insert(record: TokenRecord): Promise<void>

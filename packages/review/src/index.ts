@@ -2,5 +2,5 @@
 
 export { adminMark, bindingOf } from './quorum.js'
 export type { Reviewer } from './quorum.js'
-export type { Decision, ReviewRecord, ReviewState, ReviewTable, Settlement } from './review.js'
+export type { ReviewTable } from './review.js'
 export * from './reviews.js'

@@ -1,7 +1,6 @@
 // What a waiting caller is told: what waits, who may approve, where, and how.
 
-import type { ReviewAsk, ReviewNotice } from '@sallyport/core'
-import type { ReviewRecord } from './review.js'
+import type { ReviewAsk, ReviewNotice, ReviewRecord } from '@sallyport/core'
 
 export function noticeOf(record: ReviewRecord, consoleAddress: string): ReviewNotice {
   const address = `${consoleAddress.replace(/\/$/, '')}/reviews/${record.id}`

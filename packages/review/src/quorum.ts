@@ -2,8 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { matchesAnyName } from '@sallyport/core'
-import type { ReviewAsk } from '@sallyport/core'
-import type { Decision, ReviewRecord } from './review.js'
+import type { Decision, ReviewAsk, ReviewRecord } from '@sallyport/core'
 
 /** Recorded among a decision's groups where an administrator decided. No group of this name is ever recorded. */
 export const adminMark = 'admin (operator)'

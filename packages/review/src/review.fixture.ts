@@ -1,10 +1,20 @@
 // What the tests of reviews share: a table in memory, a question, and who asks and answers.
 
 import { Denied } from '@sallyport/core'
-import type { Identity, ReviewAsk, ReviewNotice, Statement, Target } from '@sallyport/core'
+import type {
+  Decision,
+  Identity,
+  ReviewAsk,
+  ReviewNotice,
+  ReviewRecord,
+  ReviewState,
+  Settlement,
+  Statement,
+  Target,
+} from '@sallyport/core'
 import { createReviews } from './reviews.js'
 import type { Reviewer } from './quorum.js'
-import type { Decision, ReviewRecord, ReviewState, ReviewTable, Settlement } from './review.js'
+import type { ReviewTable } from './review.js'
 import type { ReviewLimits, Reviews } from './reviews.js'
 
 /** A table that keeps the port's promises: decisions and settlements are atomic, changes are told a little later, to every node. */

@@ -3,9 +3,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { bindingOf } from './quorum.js'
 import { askOf, dba, MemoryTable, openReviews, refusal, statement, who } from './review.fixture.js'
-import type { ReviewAsk } from '@sallyport/core'
+import type { ReviewAsk, ReviewRecord } from '@sallyport/core'
 import type { Reviewer } from './quorum.js'
-import type { ReviewRecord } from './review.js'
 import type { ReviewLimits, Reviews } from './reviews.js'
 
 let table: MemoryTable

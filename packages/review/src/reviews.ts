@@ -6,9 +6,19 @@ import { noticeOf } from './notice.js'
 import { bindingOf, conclusionOf, groupsThatCount, isOwn, mayDecide } from './quorum.js'
 import { denied, settlementOf, withdrawn } from './settlement.js'
 import { Wake } from './wake.js'
-import type { Identity, ReviewAsk, ReviewNotice, Statement, Target } from '@sallyport/core'
+import type {
+  Decision,
+  Identity,
+  ReviewAsk,
+  ReviewNotice,
+  ReviewRecord,
+  ReviewState,
+  Settlement,
+  Statement,
+  Target,
+} from '@sallyport/core'
 import type { Reviewer } from './quorum.js'
-import type { Decision, ReviewRecord, ReviewState, ReviewTable, Settlement } from './review.js'
+import type { ReviewTable } from './review.js'
 
 export interface Question {
   readonly session: string

@@ -1,7 +1,7 @@
 // What the waiting statement is told, read from the record as it ended.
 
+import type { ReviewRecord, Settlement } from '@sallyport/core'
 import { bindingOf, conclusionOf } from './quorum.js'
-import type { ReviewRecord, Settlement } from './review.js'
 
 /** `opened` is the record as this node made it; the table's copy must still say the same. */
 export function settlementOf(settled: ReviewRecord, opened: ReviewRecord): Settlement {

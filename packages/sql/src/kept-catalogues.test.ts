@@ -2,7 +2,7 @@
 
 import { Unreachable } from '@sallyport/core'
 import type { Reach, Target } from '@sallyport/core'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { KeptCatalogues } from './kept-catalogues.js'
 
 interface Asked {
@@ -39,7 +39,38 @@ const session = (signal = new AbortController().signal): Reach => ({
   dial: () => Promise.reject(new Unreachable('target-unreachable', 'nothing is dialled here')),
 })
 
+afterEach(() => {
+  vi.useRealTimers()
+})
+
 describe('what is known of the names at a target', () => {
+  it('is read again before it is too old, once, while nobody waits; too old it is not used', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    const { catalogues, asked } = kept()
+    const first = catalogues.of(session(), 'fresh')
+    asked[0]?.answer('one')
+    await first
+    const later = (ms: number): void => void vi.setSystemTime(Date.now() + ms)
+    later(19_000)
+    expect(catalogues.of(session(), 'fresh')).toBe('one')
+    expect(asked).toHaveLength(1)
+    later(2_000)
+    expect([catalogues.of(session(), 'fresh'), catalogues.of(session(), 'fresh')]).toEqual(['one', 'one'])
+    expect(asked).toHaveLength(2)
+    asked[1]?.fail(new Unreachable('target-unreachable', 'gone'))
+    await new Promise(setImmediate)
+    expect(catalogues.of(session(), 'fresh')).toBe('one')
+    expect(asked).toHaveLength(2)
+    later(2_000)
+    expect(catalogues.of(session(), 'fresh')).toBe('one')
+    expect(asked).toHaveLength(3)
+    later(8_000)
+    const waiting = catalogues.of(session(), 'fresh')
+    expect(waiting).toBeInstanceOf(Promise)
+    asked[2]?.answer('two')
+    expect(await waiting).toBe('two after one')
+  })
+
   it('is read once for all who wait', async () => {
     const { catalogues, asked } = kept()
     const [first, second] = [catalogues.of(session(), 'fresh'), catalogues.of(session(), 'any')]

@@ -5,7 +5,9 @@ import type { Reach, Settled, Target } from '@sallyport/core'
 
 /** A schema changed from outside the gateway is noticed after this at the latest. */
 const staleMs = 30_000
-/** An unknown name asks again, but not more often than this. */
+/** From this age on it is read again while statements go on with what is known, so that none of them waits for the reading. */
+const aheadMs = 20_000
+/** An unknown name asks again, but not more often than this; nor is a reading ahead that failed tried again sooner. */
 const unknownNameMs = 1_000
 
 /** `any`: whatever is known. `unknown-name`: a name was not in it, so it may be new. */
@@ -29,6 +31,8 @@ interface Reading<Catalogue> {
 interface Place<Catalogue> {
   current: { readonly catalogue: Catalogue; readonly readAtMs: number } | undefined
   reading: Reading<Catalogue> | undefined
+  /** When the newest reading began. */
+  beganAtMs: number
   /** The schema changed after the newest reading began. */
   stale: boolean
 }
@@ -48,8 +52,16 @@ export class KeptCatalogues<Read, Catalogue> {
     const { current } = place
     if (current === undefined) return this.#newest(reach, place)
     if (freshness === 'any') return current.catalogue
-    const enoughMs = freshness === 'unknown-name' ? unknownNameMs : staleMs
-    return Date.now() - current.readAtMs < enoughMs ? current.catalogue : this.#newest(reach, place)
+    const ageMs = Date.now() - current.readAtMs
+    if (ageMs >= (freshness === 'unknown-name' ? unknownNameMs : staleMs)) return this.#newest(reach, place)
+    if (ageMs >= aheadMs) this.#readAhead(reach, place)
+    return current.catalogue
+  }
+
+  /** Where it fails, whoever must wait for a reading hears of it. */
+  #readAhead(reach: Reach, place: Place<Catalogue>): void {
+    if (place.reading === undefined && Date.now() - place.beganAtMs >= unknownNameMs)
+      this.#read(reach, place).catch(() => undefined)
   }
 
   /** A statement changed the schema: what is known is too old for everyone, until what is read from now on is there. */
@@ -63,7 +75,7 @@ export class KeptCatalogues<Read, Catalogue> {
     const known = this.#placeOf.get(target)
     if (known !== undefined) return known
     const key = this.#source.placeOf(target)
-    const place = this.#places.get(key) ?? { current: undefined, reading: undefined, stale: false }
+    const place = this.#places.get(key) ?? { current: undefined, reading: undefined, beganAtMs: 0, stale: false }
     this.#places.set(key, place)
     this.#placeOf.set(target, place)
     return place
@@ -84,6 +96,7 @@ export class KeptCatalogues<Read, Catalogue> {
 
   #read(reach: Reach, place: Place<Catalogue>): Promise<Catalogue> {
     place.stale = false
+    place.beganAtMs = Date.now()
     const done: Promise<Catalogue> = this.#source.read(reach).then(
       (read) => {
         // A newer reading has begun, because the schema changed during this one.

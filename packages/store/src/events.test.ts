@@ -1,5 +1,6 @@
 // The order of time, its pages, and reading on from any place, against the real embedded server.
 
+import type { RecordedEvent } from '@sallyport/core'
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +9,7 @@ import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEmbedded } from './embedded.js'
 import type { EmbeddedPostgres } from './embedded.js'
-import type { EventFilter, RecordedEvent } from './events.js'
+import type { EventFilter } from './events.js'
 import { openStore } from './store.js'
 import type { Store } from './store.js'
 

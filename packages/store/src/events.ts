@@ -3,22 +3,12 @@
 
 import { sql } from 'kysely'
 import { Malformed } from '@sallyport/core'
+import type { RecordedEvent } from '@sallyport/core'
 import type { Database } from './schema.js'
 import { narrowed, statementOf, summaryOf } from './sessions.js'
-import type { SessionSummary, StatementRecord, Whose } from './sessions.js'
+import type { Whose } from './sessions.js'
 import { microsecondsOf } from './sink.js'
 import { storable, stored } from './text.js'
-
-/** `cursor` is the place right after it. */
-export type RecordedEvent = { readonly cursor: string; readonly session: SessionSummary } & (
-  | {
-      readonly kind: 'began'
-      /** Connecting was ruled on, and is on record as statement 0. */
-      readonly connectRuled: boolean
-    }
-  | { readonly kind: 'statement'; readonly statement: StatementRecord }
-  | { readonly kind: 'ended' }
-)
 
 export interface EventFilter extends Whose {
   readonly since?: Date

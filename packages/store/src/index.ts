@@ -10,18 +10,10 @@ export { createSink } from './sink.js'
 export type * from './record-types.js'
 export { openStore } from './store.js'
 export type { Store } from './store.js'
-export type { TokenRecord, TokenTable } from './tokens.js'
-export type { Decision, ReviewRecord, ReviewState, ReviewTable } from './reviews.js'
+export type { TokenTable } from './tokens.js'
+export type { ReviewTable } from './reviews.js'
 export type { Definitions, DefinitionsTable } from './definitions.js'
-export type {
-  FoundStatement,
-  SearchFilter,
-  SessionDetail,
-  SessionFilter,
-  SessionSummary,
-  SessionTable,
-  StatementRecord,
-} from './sessions.js'
-export type { EventFilter, RecordedEvent } from './events.js'
+export type { SearchFilter, SessionDetail, SessionFilter, SessionTable } from './sessions.js'
+export type { EventFilter } from './events.js'
 export type { StoredFrames } from './frames.js'
 export type { Notices } from './notices.js'

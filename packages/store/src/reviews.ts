@@ -2,40 +2,10 @@
 
 import { sql } from 'kysely'
 import type { Selectable, Transaction } from 'kysely'
-import type { Effect, ReviewAsk } from '@sallyport/core'
+import type { Decision, ReviewRecord, ReviewState } from '@sallyport/core'
 import type { Notices } from './notices.js'
 import type { Database, Tables } from './schema.js'
 import { storable, storableJson, storableOrNull, stored, storedJson, storedOrNull } from './text.js'
-
-export type ReviewState = 'open' | 'approved' | 'denied' | 'expired' | 'withdrawn'
-
-export interface Decision {
-  readonly reviewer: string
-  readonly kind: 'approve' | 'deny'
-  readonly reason: string
-  readonly at: Date
-  readonly groups: readonly string[]
-}
-
-export interface ReviewRecord {
-  readonly id: string
-  readonly session: string
-  readonly statement: number
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly Effect[]
-  /** Hex SHA-256 over text, parameters, target and identity. */
-  readonly binding: string
-  readonly asks: readonly ReviewAsk[]
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly state: ReviewState
-  readonly decisions: readonly Decision[]
-  readonly settledAt: Date | null
-}
 
 export interface ReviewTable {
   insert(record: ReviewRecord): Promise<void>

@@ -3,8 +3,7 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import type { Generated, ColumnType } from 'kysely'
 import type { Pool } from 'pg'
-import type { Effect, Mask, ReviewAsk, TokenVerifiers } from '@sallyport/core'
-import type { TokenLogin } from './tokens.js'
+import type { DenialCause, Effect, Mask, ProviderLogin, ReviewAsk, StatementKind, TokenVerifiers } from '@sallyport/core'
 
 /** Read as the value, written as JSON text that `storableJson` made. */
 type Json<T> = ColumnType<T, string, string>
@@ -19,7 +18,7 @@ interface Tokens {
   expires_at: Date
   revoked_at: Date | null
   created_by: string
-  login: ColumnType<TokenLogin | null, string | null, string | null>
+  login: ColumnType<ProviderLogin | null, string | null, string | null>
 }
 
 interface Reviews {
@@ -88,14 +87,14 @@ export interface Statements {
   session: string
   number: number
   at: Date
-  kind: 'connect' | 'query' | 'command' | 'shell' | 'file' | 'tunnel' | 'request'
+  kind: StatementKind
   text: string
   parameters: Json<readonly (string | null)[]>
   effects: Json<readonly Effect[]>
   held: boolean
   provenance: string | null
   ruling: 'allow' | 'mask' | 'deny' | null
-  cause: string | null
+  cause: DenialCause | null
   rule: string | null
   reason: string | null
   reviewers: Json<readonly string[] | null>

@@ -2,64 +2,14 @@
 
 import { sql } from 'kysely'
 import type { Selectable, SelectQueryBuilder } from 'kysely'
-import type { Effect, Mask } from '@sallyport/core'
+import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallyport/core'
 import type { Database, Sessions, Statements, Tables } from './schema.js'
 import { storable, stored, storedJson, storedOrNull } from './text.js'
 
-/** As `sallyport sessions list --json` shows it, and some more. Times are ISO 8601. */
-export interface SessionSummary {
-  readonly id: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
-  readonly protocol: string
-  readonly startedAt: string
-  readonly endedAt: string | null
-  readonly statements: number
-  readonly denied: number
-  readonly outcome: string | null
-  readonly kind: string
-  readonly groups: readonly string[]
-  readonly client: string
-  readonly application: string | null
-  readonly node: string
-  readonly bytes: number
-}
-
-export interface StatementRecord {
-  readonly id: number
-  readonly at: string
-  readonly kind: string
-  readonly text: string
-  readonly parameters: readonly (string | null)[]
-  readonly effects: readonly Effect[]
-  /** Null only while it is being judged. */
-  readonly ruling: {
-    readonly kind: 'allow' | 'mask' | 'deny'
-    readonly rule: string | null
-    readonly reason: string | null
-    readonly reviewers: readonly string[]
-    readonly cause: string | null
-    readonly masks: readonly Mask[]
-    readonly forwarded: string | null
-  } | null
-  readonly rows: number | null
-  readonly bytes: number | null
-  readonly durationMs: number | null
-  readonly error: string | null
-}
-
 export interface SessionDetail extends SessionSummary {
-  readonly statementList: readonly StatementRecord[]
+  readonly statementList: readonly RecordedStatement[]
   /** There are more statements than the list holds; `statements(id, { after })` reads on. */
   readonly more: boolean
-}
-
-export interface FoundStatement extends StatementRecord {
-  readonly session: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  readonly target: string
 }
 
 /** Whose sessions, and where. `mine`: of this identity, and of agents that acted for it. */
@@ -88,7 +38,7 @@ export interface SessionTable {
   /** Newest first. */
   list(filter: SessionFilter): Promise<SessionSummary[]>
   show(id: string): Promise<SessionDetail | undefined>
-  statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<StatementRecord[]>
+  statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<RecordedStatement[]>
   /** Statements whose text or forwarded text contains `text`, letters alike; newest first. */
   search(text: string, filter: SearchFilter): Promise<FoundStatement[]>
 }
@@ -121,7 +71,7 @@ export function summaryOf(row: Selectable<Sessions>): SessionSummary {
   }
 }
 
-function rulingOf(row: StatementColumns): StatementRecord['ruling'] {
+function rulingOf(row: StatementColumns): RecordedStatement['ruling'] {
   if (row.ruling === null) return null
   return {
     kind: row.ruling,
@@ -134,7 +84,7 @@ function rulingOf(row: StatementColumns): StatementRecord['ruling'] {
   }
 }
 
-export function statementOf(row: StatementColumns): StatementRecord {
+export function statementOf(row: StatementColumns): RecordedStatement {
   return {
     id: row.number,
     at: row.at.toISOString(),

@@ -1,5 +1,6 @@
 // Every table against the real embedded server.
 
+import type { Decision, ReviewRecord, TokenRecord } from '@sallyport/core'
 import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,10 +12,8 @@ import { startEmbedded } from './embedded.js'
 import type { EmbeddedPostgres } from './embedded.js'
 import { migrate } from './migrate.js'
 import { migrations } from './migrations.js'
-import type { Decision, ReviewRecord } from './reviews.js'
 import { openStore } from './store.js'
 import type { Store } from './store.js'
-import type { TokenRecord } from './tokens.js'
 
 const log = (): void => undefined
 const directory = join(tmpdir(), `sallyport-db-${randomUUID()}`)

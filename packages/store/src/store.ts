@@ -1,5 +1,6 @@
 // The database, opened: migrated, with every table the other rooms ask for.
 
+import type { RecordedEvent } from '@sallyport/core'
 import { sql } from 'kysely'
 import { Unreachable, isKnownError } from '@sallyport/core'
 import { createClient, createPool } from './connection.js'
@@ -7,7 +8,7 @@ import type { StoreConnection, StoreLog } from './connection.js'
 import { definitionsTable } from './definitions.js'
 import type { DefinitionsTable } from './definitions.js'
 import { readEvents } from './events.js'
-import type { EventFilter, RecordedEvent } from './events.js'
+import type { EventFilter } from './events.js'
 import { storedFrames } from './frames.js'
 import type { StoredFrames } from './frames.js'
 import { migrate } from './migrate.js'

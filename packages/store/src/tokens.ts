@@ -1,30 +1,9 @@
 // Access tokens: verifiers only, never a token.
 
 import type { Selectable } from 'kysely'
-import type { TokenVerifiers } from '@sallyport/core'
+import type { TokenRecord } from '@sallyport/core'
 import type { Database, Tables } from './schema.js'
 import { storable, storableJson, storableOrNull, stored, storedJson, storedOrNull } from './text.js'
-
-export interface TokenRecord {
-  readonly id: string
-  readonly identity: string
-  readonly onBehalfOf: string | null
-  /** Hex SHA-256 of the token. */
-  readonly lookup: string
-  readonly verifiers: TokenVerifiers
-  readonly createdAt: Date
-  readonly expiresAt: Date
-  readonly revokedAt: Date | null
-  readonly createdBy: string
-  /** The person as an identity provider described them at their login; null for a token of a configured identity. */
-  readonly login: TokenLogin | null
-}
-
-export interface TokenLogin {
-  readonly provider: string
-  readonly id: string
-  readonly groups: readonly string[]
-}
 
 export interface TokenTable {
   insert(record: TokenRecord): Promise<void>

@@ -70,6 +70,11 @@ describe('the import table', () => {
     expect(faults).toEqual([])
   })
 
+  it('takes nothing but types of ours into the page of the browser', () => {
+    for (const file of sources('packages/console'))
+      expect(readFileSync(file, 'utf8'), file).not.toMatch(/import (?!type )[^;\n]*'@sallyport\//)
+  })
+
   it('keeps sockets, promises, clocks and random numbers out of every Wire', () => {
     const machines = {
       postgres: ['wire', 'requests', 'replies', 'responses', 'names'],

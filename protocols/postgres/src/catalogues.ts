@@ -1,6 +1,6 @@
 // The targets' catalogues: what tables, views and functions there are, as one query on a side connection tells. Kept per target and database.
 
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import { Unreachable } from '@sallyport/core'
 import type { Reach, Settled } from '@sallyport/core'
 import { ByteReader } from '@sallyport/wire'
@@ -17,6 +17,8 @@ export interface Catalogue {
   /** The id that understandings are made under. */
   readonly id: string
   readonly content: PostgresCatalog
+  /** Of the text it was read from. */
+  readonly digest: string
 }
 
 export class Catalogues {
@@ -30,9 +32,10 @@ export class Catalogues {
       placeOf: ({ name, address, database = '' }) => `${name}\0${address}\0${database}`,
       read: readCatalogue,
       made: (text, before) => {
-        const made = this.#made(text)
+        // Everything remembered of texts rests on the id: as long as nothing changed it stays.
+        if (before?.digest === digestOf(text)) return before
         if (before !== undefined) sql.forgetCatalog(before.id)
-        return made
+        return this.#made(text)
       },
     })
   }
@@ -55,11 +58,13 @@ export class Catalogues {
   }
 
   #made(text: string): Catalogue {
-    const made = { id: randomUUID(), content: parsePostgresCatalog(text) }
+    const made = { id: randomUUID(), content: parsePostgresCatalog(text), digest: digestOf(text) }
     this.#sql.registerCatalog(made.id, made.content)
     return made
   }
 }
+
+const digestOf = (text: string): string => createHash('sha256').update(text).digest('base64')
 
 /** Throws Unreachable. */
 export async function readCatalogue(reach: Reach): Promise<string> {

@@ -13,6 +13,7 @@ import { meaning, opaque, unknownMeaning } from './meaning.js'
 import type { Meaning, Meant } from './meaning.js'
 import { MadeNames } from './prepared.js'
 import type { Answer, Question } from './question.js'
+import { SearchPath } from './search-path.js'
 import { wordStatementDenial } from './wording.js'
 import type { PostgresWire } from './wire.js'
 
@@ -37,14 +38,13 @@ export class Judging {
   readonly #made = new MadeNames()
   readonly #live = new Map<number, Live>()
   #next = 1
-  /** Every schema that a SET search_path may have added so far. */
-  #schemas: readonly string[] = []
-  #context: SqlContext | undefined
+  readonly #searchPath: SearchPath
   #patience = new AbortController()
   #schemaChangeOpen = false
 
   constructor(parts: JudgingParts) {
     this.#parts = parts
+    this.#searchPath = new SearchPath(parts.session.target.trust.functions)
   }
 
   ask(question: Question): Settled<Answer> {
@@ -122,31 +122,18 @@ export class Judging {
 
   #withCatalogue(freshness: Freshness, then: (context: SqlContext) => Settled<Understanding>): Settled<Understanding> {
     const { session, catalogues } = this.#parts
+    const contextOf = (catalogue: Catalogue): SqlContext =>
+      this.#searchPath.contextOf(catalogue, this.#parts.wire.reported.get('search_path'))
     const found = catalogues.of(session, freshness)
-    if (!(found instanceof Promise)) return then(this.#contextOf(found))
+    if (!(found instanceof Promise)) return then(contextOf(found))
     return found.then(
-      (catalogue) => then(this.#contextOf(catalogue)),
+      (catalogue) => then(contextOf(catalogue)),
       (error: unknown) => {
         if (!isKnownError(error)) throw error
         session.mark('catalogue', error.message)
         return opaque(`[not understood: ${error.message}]`, 'query').understanding
       },
     )
-  }
-
-  #contextOf(catalogue: Catalogue): SqlContext {
-    const reported = this.#parts.wire.reported.get('search_path')
-    const schemas = [
-      ...new Set([
-        ...catalogue.content.schemas,
-        ...this.#schemas,
-        ...(reported === undefined ? [] : readReported(reported, catalogue)),
-      ]),
-    ]
-    const known = this.#context
-    if (known !== undefined && known.catalog === catalogue.id && known.schemas.length === schemas.length) return known
-    this.#context = { catalog: catalogue.id, schemas, trustedFunctions: this.#parts.session.target.trust.functions }
-    return this.#context
   }
 
   /** Adds what the names in the text run: prepared by SQL or by message, cursors and portals. */
@@ -251,7 +238,7 @@ export class Judging {
     if (onRecord) this.#next += 1
     const masks = ruling.kind === 'mask' ? ruling.masks : []
     if (ruling.kind !== 'deny') {
-      if (understanding.addsSchemas.length > 0) this.#schemas = [...new Set([...this.#schemas, ...understanding.addsSchemas])]
+      this.#searchPath.add(understanding.addsSchemas)
       this.#made.learn(understanding, masks)
       if (onRecord) this.#live.set(statement.id, { startedAtMs: performance.now(), statement, understanding, asking })
     }
@@ -286,9 +273,10 @@ export class Judging {
     const stale = meant.runs.find((run) => masksKeyOf(masks, run.effects) !== run.masksKey)
     if (stale !== undefined)
       return { result: { kind: 'untraceable', reason: 'it was prepared under other masks; prepare it again' }, found: undefined }
-    if (sql === undefined || this.#context === undefined) return { result: { kind: 'traced' }, found: undefined }
+    const { context } = this.#searchPath
+    if (sql === undefined || context === undefined) return { result: { kind: 'traced' }, found: undefined }
     const salt = saltFor(masks, this.#parts.salts)
-    const found = this.#parts.sql.mask(sql.text, this.#context, masks, salt)
+    const found = this.#parts.sql.mask(sql.text, context, masks, salt)
     return found instanceof Promise ? found.then((later) => tracing(later, salt)) : tracing(found, salt)
   }
 }
@@ -310,10 +298,3 @@ const functionCallRefusal =
 
 /** Names in messages are kept as latin1, so that bytes that are not UTF-8 stay apart; SQL's names come as text. */
 const latin1 = (name: string): string => Buffer.from(name, 'utf8').toString('latin1')
-
-function readReported(searchPath: string, catalogue: Catalogue): string[] {
-  const user = catalogue.content.user
-  return [...searchPath.matchAll(/"((?:[^"]|"")*)"|([^\s,"]+)/g)]
-    .map(([, quoted, bare]) => quoted?.replaceAll('""', '"') ?? bare ?? '')
-    .map((name) => (name === '$user' ? user : name))
-}

@@ -2,26 +2,11 @@
 // there presses Enter here. An access token may be typed or pasted instead.
 
 import { Denied, secret } from '@sallyport/core'
-import type { Proof, Secret } from '@sallyport/core'
+import type { CodeLogins, Proof } from '@sallyport/core'
 import type { KeyboardAuthContext } from 'ssh2'
 
-/** What people log in at. Each throws Denied with words for the person. */
-export interface PersonLogins {
-  readonly providers: readonly { readonly name: string; readonly flows: readonly string[] }[]
-  device(
-    provider: string | undefined,
-    options: { readonly from: string; readonly signal: AbortSignal },
-  ): Promise<{
-    readonly userCode: string
-    readonly address: string
-    readonly addressWithCode: string | undefined
-    readonly expiresAt: Date
-    readonly settle: () => Promise<{ readonly token: Secret }>
-  }>
-}
-
 export interface AskOptions {
-  readonly logins: PersonLogins
+  readonly logins: CodeLogins
   /** `address:port` of the client's end. */
   readonly from: string
   /** Aborted when the client is gone or asks for something else. */
@@ -37,7 +22,7 @@ export const maxTokenCharacters = 65_535
 const fastestPersonMs = 1_000
 
 /** The providers that can be logged in at from here. */
-export function byCode({ providers }: PersonLogins): readonly string[] {
+export function byCode({ providers }: CodeLogins): readonly string[] {
   return providers.filter(({ flows }) => flows.includes('device')).map(({ name }) => name)
 }
 

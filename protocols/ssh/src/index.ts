@@ -2,12 +2,11 @@
 
 import type { Duplex } from 'node:stream'
 import { Denied } from '@sallyport/core'
-import type { ClientConnection, Gate, Identity, Protocol, Session } from '@sallyport/core'
+import type { ClientConnection, CodeLogins, Gate, Identity, Protocol, Session } from '@sallyport/core'
 import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
 import { algorithms } from './algorithms.js'
-import type { PersonLogins } from './ask-person.js'
 import { cast } from './cast.js'
 import { refuseChannels, serveChannels } from './channels.js'
 import { faultOf } from './command.js'
@@ -35,7 +34,7 @@ export interface SshOptions {
   /** What an authority says of that key, made anew: for clients that trust the authority instead of the key. */
   readonly hostCertificate: () => Buffer
   /** Where people log in who show neither key nor token. */
-  readonly logins: PersonLogins
+  readonly logins: CodeLogins
 }
 
 /** RFC 4253, section 4.2: the version exchange begins with these bytes. */

@@ -3,12 +3,11 @@
 import { signaturesOf } from '@sallyport/certificates'
 import { Denied, isSameIdentity, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
-import type { ClientFacts, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
+import type { ClientFacts, CodeLogins, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
 import { certificateProof, certifiedKeyType } from './certificate-proof.js'
 import type { Jump } from './jump.js'
 import { askPerson, byCode, maxTokenCharacters } from './ask-person.js'
-import type { PersonLogins } from './ask-person.js'
 
 /** `user` in `user@gateway`: `TARGET`, where a key or token tells who calls, or `IDENTITY:TARGET`. */
 export function readUser(user: string): { readonly identity: string; readonly target: string } {
@@ -28,7 +27,7 @@ const maxTries = 20
 export interface EnterParts {
   readonly facts: ClientFacts
   readonly gate: Gate
-  readonly logins: PersonLogins
+  readonly logins: CodeLogins
   readonly jump: Jump | undefined
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal

@@ -13,10 +13,11 @@ const shown = (pieces: readonly (string | Buffer)[], terminal = false): string =
   const text = new ShownText(all, terminal)
   return [...pieces.map((piece) => text.push(Buffer.from(piece as string))), text.end()].map(String).join('')
 }
-/** The end of a private key and what stands around it, made here so that no scanner takes this file for a leak. */
+/** The end of a private key and what stands around it, put together here so that nobody takes this file for a leak. */
 const keyBlock = (lines: number): string => {
   const line = 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n'
-  return `-----BEGIN ${'PRIVATE'} KEY-----\n${line.repeat(lines)}-----END ${'PRIVATE'} KEY-----\n`
+  const rule = (word: string): string => `-----${word} PRIVATE KEY-----\n`
+  return `${rule('BEGIN')}${line.repeat(lines)}${rule('END')}`
 }
 
 const texts = [

@@ -14,6 +14,7 @@ const unbroken = /[A-Za-z0-9._%+@(-]/
 /** Of what else a value may be made: cards, telephone numbers and IBANs have spaces between their parts, and all of them digits. */
 const spaced = /[ )]/
 
+/* oxlint-disable no-control-regex -- control characters are what is looked for */
 /**
  * Controls of a terminal (ECMA-48; xterm's "ctlseqs") after which text still stands where it was printed: colours, titles, the cursor's look,
  * editing of the line one is in, and a screen that is cleared from its beginning. A title's text stays in: it is shown.
@@ -27,6 +28,7 @@ const notOfTerminals = /[\0-\u0006\u000b\u000e-\u001a\u001c-\u001f\u007f-\u009f]
 const otherScreen = /\u001b\[\?(?:[\d;]*;)?(?:47|1047|1049)(?:;[\d;]*)?h/
 /** A control that may not be all there yet. */
 const begun = /\u001b(?:\[[\d;:?]{0,32}|\]\d{0,4}|\()?$/
+/* oxlint-enable no-control-regex */
 /** A private key takes many lines. */
 const keyBegins = '-----BEGIN '
 

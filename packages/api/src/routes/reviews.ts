@@ -1,9 +1,10 @@
 // Questions to people: which I may answer or asked, what they are about, and my answer.
 
+import type { ReviewRecord } from '@sallyport/core'
 import { z } from 'zod'
 import { isAsked, isOwn } from '../caller.js'
 import type { Caller } from '../caller.js'
-import type { ApiParts, Review } from '../ports.js'
+import type { ApiParts } from '../ports.js'
 import { notFound } from '../problem.js'
 import { nothing, route } from '../route.js'
 import type { Route } from '../route.js'
@@ -67,11 +68,11 @@ function reviewer(caller: Caller): Parameters<ApiParts['reviews']['decide']>[1] 
   return { name, groups, admin: false, ...(onBehalfOf === undefined ? {} : { onBehalfOf }) }
 }
 
-function mayRead(caller: Caller, review: Review): boolean {
+function mayRead(caller: Caller, review: ReviewRecord): boolean {
   return isAsked(caller, review) || isOwn(caller, review)
 }
 
-async function readable(caller: Caller, reviewId: string, parts: ApiParts): Promise<Review> {
+async function readable(caller: Caller, reviewId: string, parts: ApiParts): Promise<ReviewRecord> {
   const review = await parts.reviews.get(reviewId)
   if (review === undefined || !mayRead(caller, review)) throw notFound('review', reviewId)
   return review

@@ -1,10 +1,11 @@
 // What was done: sessions, their statements, their replay; and ending a live one.
 
+import type { Line, SessionSummary } from '@sallyport/core'
 import { Denied } from '@sallyport/core'
 import { z } from 'zod'
 import { isOwn, mayEnd, mayReadEverything } from '../caller.js'
 import type { Caller } from '../caller.js'
-import type { ApiParts, ReplayedLine, SearchFilter, SessionSummary } from '../ports.js'
+import type { ApiParts, SearchFilter } from '../ports.js'
 import { notFound } from '../problem.js'
 import { route } from '../route.js'
 import type { Route } from '../route.js'
@@ -169,7 +170,7 @@ async function* whileThere<T>(signal: AbortSignal, values: AsyncIterable<T>): As
 }
 
 /** A replay is decoded from its beginning; what lies before `from` need not travel. */
-async function* since(from: number, lines: AsyncIterable<ReplayedLine>): AsyncGenerator<ReplayedLine> {
+async function* since(from: number, lines: AsyncIterable<Line>): AsyncGenerator<Line> {
   for await (const line of lines) if (line.at >= from) yield line
 }
 

@@ -1,7 +1,6 @@
 // One recorded statement, judged again by other rules: the ruling it had, the one it would get, and what of that cannot be known afterwards.
 
-import type { RecordedEvent } from '@sallyport/api'
-import type { Effect, Identity, Judge, Statement, StatementKind, Target, Verdict } from '@sallyport/core'
+import type { Identity, Judge, RecordedEvent, RecordedRuling, RecordedStatement, Statement, Target, Verdict } from '@sallyport/core'
 import type { InForce } from '../start/in-force.js'
 
 export type RecordedStatementEvent = Extract<RecordedEvent, { kind: 'statement' }>
@@ -22,8 +21,6 @@ export type Rejudged =
   /** It never had a ruling of rules: it was being judged when its session ended. */
   | { readonly kind: 'not-judged' }
 
-type Ruling = NonNullable<RecordedStatementEvent['statement']['ruling']>
-
 const NO_GRANT: Ruled = { kind: 'deny', by: '(no grant)', columns: [] }
 const BY_DEFAULT = '(by default)'
 
@@ -32,9 +29,10 @@ export function judgedIn(event: RecordedEvent): RecordedStatementEvent | undefin
   if (event.kind === 'statement') return event
   if (event.kind === 'ended' || event.connectRuled) return undefined
   const { cursor, session } = event
-  const ruling = { kind: 'allow', rule: null, reason: null, reviewers: [], cause: null, masks: [], forwarded: null }
+  const ruling: RecordedRuling = { kind: 'allow', rule: null, reason: null, reviewers: [], cause: null, masks: [], forwarded: null }
   const nothing = { parameters: [], effects: [], rows: 0, bytes: 0, durationMs: 0, error: null }
-  const statement = { id: 0, at: session.startedAt, kind: 'connect', text: `connect to ${session.target}`, ruling, ...nothing }
+  const text = `connect to ${session.target}`
+  const statement: RecordedStatement = { id: 0, at: session.startedAt, kind: 'connect', text, ruling, ...nothing }
   return { kind: 'statement', cursor, session, statement }
 }
 
@@ -76,7 +74,7 @@ function identityOf(session: RecordedStatementEvent['session']): Identity {
 
 /** Recorded by this house, and read as it was written. */
 function asStatement({ id, kind, text, parameters, effects }: RecordedStatementEvent['statement']): Statement {
-  return { id, kind: kind as StatementKind, text, parameters, effects: effects as readonly Effect[], held: true }
+  return { id, kind, text, parameters, effects, held: true }
 }
 
 function judged(
@@ -106,7 +104,7 @@ function rowLimit(verdict: Verdict): number | undefined {
   return allowed.kind === 'deny' ? undefined : allowed.rowsUpTo
 }
 
-function recordedRuling({ kind, rule, cause, reviewers, masks }: Ruling): Ruled {
+function recordedRuling({ kind, rule, cause, reviewers, masks }: RecordedRuling): Ruled {
   const columns = maskedColumns(masks)
   if (reviewers.length > 0 || cause?.startsWith('review-') === true) return { kind: 'review', by: rule ?? BY_DEFAULT, columns }
   if (kind === 'mask') return { kind, by: namesOf(masks), columns }

@@ -1,7 +1,7 @@
 // The record, out of the gateway as lines on stdout: as fast as they are read, from any place, and on from where an earlier export stopped.
 
+import type { RecordedEvent } from '@sallyport/core'
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import type { RecordedEvent } from '@sallyport/api'
 import { Misconfigured } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import { evidenceSessions, printEvidence } from '../export/evidence.js'

@@ -1,6 +1,6 @@
 // What other rules would have done to what was recorded: read from the gateway in the order of time, judged here, counted.
 
-import type { RecordedEvent } from '@sallyport/api'
+import type { RecordedEvent } from '@sallyport/core'
 import { Differences } from '../backtest/differences.js'
 import type { Backtest } from '../backtest/differences.js'
 import { judgedIn, rejudge } from '../backtest/rejudge.js'

@@ -1,7 +1,7 @@
 // A session again: what was asked, what was ruled, what the client saw; in its own time, faster, or at once.
 
+import type { Line } from '@sallyport/core'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ReplayedLine } from '@sallyport/api'
 import { openClient } from '../client/gateway-client.js'
 import { printable } from '../output/printable.js'
 import type { Terminal } from '../output/terminal.js'
@@ -34,7 +34,7 @@ export async function replayCommand(session: string, options: ReplayOptions, ter
   const asJson = options.json === true || options.format === 'json'
   const waits = options.instant !== true && (options.speed !== undefined || (terminal.isTty && !asJson))
   let before: number | undefined
-  for await (const line of openClient(terminal.env).lines<ReplayedLine>(path)) {
+  for await (const line of openClient(terminal.env).lines<Line>(path)) {
     if (waits && before !== undefined)
       await sleep(Math.min(LONGEST_PAUSE_MS, Math.max(0, (line.at - before) / 1000 / (options.speed ?? 1))))
     before = line.at
@@ -43,10 +43,10 @@ export async function replayCommand(session: string, options: ReplayOptions, ter
   }
 }
 
-const MARKS: Readonly<Record<ReplayedLine['from'], string>> = { client: '>', upstream: '<', gateway: '#' }
+const MARKS: Readonly<Record<Line['from'], string>> = { client: '>', upstream: '<', gateway: '#' }
 
 /** `12:30:01.250 > select 1`: `>` the client, `<` what came back, `#` what Sallyport did. */
-export function asText(line: ReplayedLine): string {
+export function asText(line: Line): string {
   const time = new Date(line.at / 1000).toISOString().slice(11, 23)
   return printable(line.text)
     .split('\n')

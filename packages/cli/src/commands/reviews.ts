@@ -1,19 +1,13 @@
 // Statements that wait for a person: which, what they would do, and the decision.
 
-import type { Review } from '@sallyport/api'
+import type { ReviewRecord, Sent } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import { oneLine, printable } from '../output/printable.js'
 import { printTable, shortTime } from '../output/table.js'
 import { printJson } from '../output/terminal.js'
 import type { Terminal } from '../output/terminal.js'
 
-/** As JSON has it: times as text. */
-type Shown = Omit<Review, 'createdAt' | 'expiresAt' | 'settledAt' | 'decisions'> & {
-  readonly createdAt: string
-  readonly expiresAt: string
-  readonly settledAt: string | null
-  readonly decisions: readonly { readonly reviewer: string; readonly kind: string; readonly reason: string; readonly at: string }[]
-}
+type Shown = Sent<ReviewRecord>
 
 export async function listCommand(options: { readonly state?: string; readonly json?: true }, terminal: Terminal): Promise<void> {
   const query = options.state === undefined ? '' : `?state=${options.state}`

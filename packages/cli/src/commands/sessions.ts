@@ -1,6 +1,6 @@
 // Who was where and what they did; cutting a live session; finding statements.
 
-import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallyport/api'
+import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import type { Narrowed } from '../record-commands.js'
 import { oneLine, printable } from '../output/printable.js'

@@ -1,7 +1,7 @@
 // The part of the tour that speaks HTTP: the same agent at an API, under the same rules.
 
+import type { ReviewRecord } from '@sallyport/core'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Review } from '@sallyport/api'
 import type { GatewayClient } from '../client/gateway-client.js'
 import { API, REVIEWER } from './configuration.js'
 import { must, StepFailed } from './step.js'
@@ -68,9 +68,9 @@ async function heldRefund(parts: HttpTourParts): Promise<void> {
   must(status === 201, `the refund was to go through, not to end with status ${status}`)
 }
 
-async function openReview(reviewer: GatewayClient): Promise<Review> {
+async function openReview(reviewer: GatewayClient): Promise<ReviewRecord> {
   for (const until = Date.now() + reviewWithinMs; Date.now() < until; await sleep(50)) {
-    const open = await reviewer.call<readonly Review[]>('GET', '/reviews?state=open')
+    const open = await reviewer.call<readonly ReviewRecord[]>('GET', '/reviews?state=open')
     const found = open.find(({ text }) => text.startsWith('POST /refunds'))
     if (found !== undefined) return found
   }

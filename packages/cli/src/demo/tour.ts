@@ -1,7 +1,8 @@
 // The tour: an agent at work, seen from both sides, through the same sockets and the same API that everyone uses.
 
+import type { Line, ReviewRecord, SessionSummary } from '@sallyport/core'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ReplayedLine, Review, SessionSummary, Verified } from '@sallyport/api'
+import type { Verified } from '@sallyport/api'
 import { secret } from '@sallyport/core'
 import { Client, DatabaseError } from 'pg'
 import type { QueryResult } from 'pg'
@@ -127,7 +128,7 @@ async function heldDelete(agent: Client, reviewer: GatewayClient, { say, pauseMs
   // Looked at below; until then a refusal must not count as unhandled.
   deleting.catch(() => {})
   say(`   NOTICE:  ${await Promise.race([noticed, failing(deleting)])}`)
-  const open = await reviewer.call<readonly Review[]>('GET', '/reviews?state=open')
+  const open = await reviewer.call<readonly ReviewRecord[]>('GET', '/reviews?state=open')
   const review = open.find(({ text }) => text === sql)
   must(review !== undefined, 'the reviewer does not see the review')
   if (review === undefined) return
@@ -151,7 +152,7 @@ async function replayed(admin: GatewayClient, { say }: TourParts): Promise<strin
   if (session === undefined) return ''
   say(`   sallyport replay ${session.id} --instant\n`)
   const texts: string[] = []
-  for await (const line of admin.lines<ReplayedLine>(`/sessions/${session.id}/replay`)) {
+  for await (const line of admin.lines<Line>(`/sessions/${session.id}/replay`)) {
     texts.push(line.text)
     say(`   ${oneLine(asText(line), 150)}`)
   }

@@ -1,6 +1,6 @@
 // Whole sessions as lines that prove themselves: a first line that says what the file is, the sessions, and a last line that counts them.
 
-import type { SessionSummary } from '@sallyport/api'
+import type { SessionSummary } from '@sallyport/core'
 import { EVIDENCE_TITLE } from '@sallyport/recorder'
 import type { EvidenceLine } from '@sallyport/recorder'
 import type { GatewayClient } from '../client/gateway-client.js'

@@ -1,6 +1,6 @@
 // What a statement is among OCSF's classes: which activity, and the objects its class asks for.
 
-import type { RecordedStatement, SessionSummary } from '@sallyport/api'
+import type { RecordedStatement, SessionSummary } from '@sallyport/core'
 
 export interface Activity {
   readonly classification: Classification
@@ -40,10 +40,8 @@ interface Effect {
   readonly request?: { readonly method?: string; readonly path?: string }
 }
 
-const effectsOf = ({ effects }: RecordedStatement): readonly Effect[] => effects as readonly Effect[]
-
 export function datastoreActivity({ id, target, protocol }: SessionSummary, statement: RecordedStatement): Activity {
-  const effects = effectsOf(statement)
+  const effects: readonly Effect[] = statement.effects
   const objects = [
     ...new Set(effects.flatMap(({ object, verb }) => (object === undefined || object === '' || verb === 'call' ? [] : [object]))),
   ]
@@ -88,7 +86,7 @@ const SSH_KINDS: Readonly<Record<string, string>> = { command: 'Command', shell:
 
 export function sshActivity(statement: RecordedStatement): Activity {
   const { kind, ruling } = statement
-  const file = effectsOf(statement).find((effect) => effect.file !== undefined)?.file
+  const file = statement.effects.find((effect) => effect.file !== undefined)?.file
   const connect = ruling?.kind === 'deny' ? { id: 5, name: 'Refuse' } : { id: 1, name: 'Open' }
   return {
     classification: SSH,
@@ -110,7 +108,7 @@ const METHODS: Readonly<Record<string, number>> = {
 }
 
 export function httpActivity({ target, application }: SessionSummary, statement: RecordedStatement): Activity {
-  const request = effectsOf(statement).find((effect) => effect.request !== undefined)?.request
+  const request = statement.effects.find((effect) => effect.request !== undefined)?.request
   const [, method = request?.method ?? '', path = request?.path ?? '/'] = /^([A-Z]{1,32}) (\S+)/.exec(statement.text) ?? []
   const id = statement.kind === 'connect' ? undefined : METHODS[method]
   const name = method.charAt(0) + method.slice(1).toLowerCase()

@@ -1,6 +1,6 @@
 // Every event against what OCSF 1.9.0 requires of its class and of each object in it (schema.ocsf.io).
 
-import type { RecordedEvent } from '@sallyport/api'
+import type { RecordedEvent } from '@sallyport/core'
 import { describe, expect, it } from 'vitest'
 import { ocsfEvent } from './ocsf.js'
 import { plainLine } from './plain.js'

@@ -1,7 +1,7 @@
 // The record as events of the Open Cybersecurity Schema Framework (schema.ocsf.io): beginnings and ends of sessions as Authentication (3002),
 // statements as Datastore Activity (6005), SSH Activity (4007) or HTTP Activity (4002). What the schema has no place for is `unmapped`.
 
-import type { RecordedEvent, RecordedStatement, SessionSummary } from '@sallyport/api'
+import type { RecordedEvent, RecordedStatement, SessionSummary } from '@sallyport/core'
 import { VERSION } from '../version.js'
 import { datastoreActivity, httpActivity, sshActivity } from './ocsf-activities.js'
 

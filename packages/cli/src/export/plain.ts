@@ -1,6 +1,6 @@
 // The record as JSON lines of our own shape. docs/evidence.md describes it; keys are only ever added.
 
-import type { RecordedEvent } from '@sallyport/api'
+import type { RecordedEvent, RecordedRuling } from '@sallyport/core'
 
 /** One line. What a masked text was forwarded as is left out: the columns it masks stand in `ruling.masks`. */
 export function plainLine(event: RecordedEvent): object {
@@ -26,8 +26,6 @@ function beginning(session: Omit<RecordedEvent['session'], 'id' | 'kind'>): obje
   return known
 }
 
-type Ruling = NonNullable<Extract<RecordedEvent, { kind: 'statement' }>['statement']['ruling']>
-
-function ruled({ forwarded: _forwarded, ...ruling }: Ruling): object {
+function ruled({ forwarded: _forwarded, ...ruling }: RecordedRuling): object {
   return ruling
 }

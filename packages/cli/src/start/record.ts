@@ -1,8 +1,8 @@
 // The record as operators read it: sessions, statements, replay, verify.
 
-import type { ApiParts, SessionSummary } from '@sallyport/api'
+import type { ApiParts } from '@sallyport/api'
 import { Denied, Misconfigured } from '@sallyport/core'
-import type { Line, Protocol } from '@sallyport/core'
+import type { Line, Protocol, SessionSummary } from '@sallyport/core'
 import { toHar } from '@sallyport/http'
 import { evidenceOf, readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
 import type { Finding, LocalRecorder } from '@sallyport/recorder'

@@ -8,11 +8,11 @@ import { Trouble } from '../parts/asking.js'
 import { Code } from '../parts/shown.js'
 import { Player } from '../player.js'
 import type { ShownLine, Speed } from '../player.js'
-import type { ReplayLine, Session } from '../shapes.js'
+import type { Line, SessionSummary } from '../shapes.js'
 import { elapsed } from '../words.js'
 
 interface ReplayParts {
-  readonly session: Session
+  readonly session: SessionSummary
   /** Microseconds; set for a moment to have it begin there. */
   readonly playFrom: number | undefined
   readonly onPlayed: () => void
@@ -55,10 +55,7 @@ function usePlayer(id: string): { readonly player: Player; readonly trouble: str
       new Player({
         open: (from, signal) => {
           setTrouble(undefined)
-          return gateway.lines<ReplayLine>(
-            `/sessions/${encodeURIComponent(id)}/replay?from=${Math.max(0, Math.floor(from))}`,
-            signal,
-          )
+          return gateway.lines<Line>(`/sessions/${encodeURIComponent(id)}/replay?from=${Math.max(0, Math.floor(from))}`, signal)
         },
         after: (milliseconds, act) => {
           const timer = setTimeout(act, milliseconds)
@@ -83,7 +80,7 @@ const SPEEDS: readonly (readonly [value: Speed, name: string])[] = [
 
 interface ControlsParts {
   readonly player: Player
-  readonly session: Session
+  readonly session: SessionSummary
   readonly play: () => void
   readonly begin: (from: number) => void
 }

@@ -7,7 +7,7 @@ import { Badge, Fact, Facts, Time, Who } from '../parts/facts.js'
 import { Link } from '../parts/link.js'
 import { Shown } from '../parts/shown.js'
 import { noFilter } from '../place.js'
-import type { Session, SessionPage as Page } from '../shapes.js'
+import type { SessionSummary, SessionPage as Page } from '../shapes.js'
 import { sizeInWords, span } from '../words.js'
 import { Replay } from './replay.js'
 import { EndSession, Verify } from './session-actions.js'
@@ -60,7 +60,7 @@ export function SessionPage({ id, statement }: { readonly id: string; readonly s
   )
 }
 
-function Head({ session, onEnded }: { readonly session: Session; readonly onEnded: () => void }) {
+function Head({ session, onEnded }: { readonly session: SessionSummary; readonly onEnded: () => void }) {
   const { me } = useConsole()
   const live = session.endedAt === null
   const own = session.identity === me.name || session.onBehalfOf === me.name

@@ -8,7 +8,7 @@ import { Link } from '../parts/link.js'
 import { Shown } from '../parts/shown.js'
 import { queryOf } from '../place.js'
 import type { Filter } from '../place.js'
-import type { Session } from '../shapes.js'
+import type { SessionSummary } from '../shapes.js'
 import { span } from '../words.js'
 
 const A_PAGE = 50
@@ -16,7 +16,7 @@ const A_PAGE = 50
 export function SessionsPage({ filter }: { readonly filter: Filter }) {
   const { go, me } = useConsole()
   // One more than is shown tells whether there is another page.
-  const asked = useAnswer<readonly Session[]>(`/sessions${queryOf(filter, { limit: String(A_PAGE + 1) })}`)
+  const asked = useAnswer<readonly SessionSummary[]>(`/sessions${queryOf(filter, { limit: String(A_PAGE + 1) })}`)
   return (
     <>
       <h1>Sessions</h1>
@@ -29,7 +29,7 @@ export function SessionsPage({ filter }: { readonly filter: Filter }) {
   )
 }
 
-function List({ sessions, filter }: { readonly sessions: readonly Session[]; readonly filter: Filter }) {
+function List({ sessions, filter }: { readonly sessions: readonly SessionSummary[]; readonly filter: Filter }) {
   const shown = sessions.slice(0, A_PAGE)
   const last = sessions.length > A_PAGE ? shown.at(-1) : undefined
   if (shown.length === 0) return <p class="empty">No session is like that.</p>
@@ -62,7 +62,7 @@ function List({ sessions, filter }: { readonly sessions: readonly Session[]; rea
   )
 }
 
-function Row({ session }: { readonly session: Session }) {
+function Row({ session }: { readonly session: SessionSummary }) {
   const lastedMs = session.endedAt === null ? undefined : Date.parse(session.endedAt) - Date.parse(session.startedAt)
   return (
     <tr>

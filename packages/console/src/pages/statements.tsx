@@ -3,15 +3,15 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { Effects, Fact, Facts, RulingBadge, Time } from '../parts/facts.js'
 import { Code, Parameters, Shown } from '../parts/shown.js'
-import type { Ruling, Session, Statement } from '../shapes.js'
+import type { RecordedRuling, SessionSummary, RecordedStatement } from '../shapes.js'
 import { elapsed, sizeInWords, tookInWords } from '../words.js'
 
 /** A statement may have megabytes; the CLI shows them. */
 const MAX_CHARACTERS = 50_000
 
 interface StatementsParts {
-  readonly session: Session
-  readonly statements: readonly Statement[]
+  readonly session: SessionSummary
+  readonly statements: readonly RecordedStatement[]
   /** Opened and brought into view. */
   readonly wanted: number | undefined
   readonly onPlay: (at: string) => void
@@ -54,7 +54,7 @@ export function Statements({ session, statements, wanted, onPlay, pages }: State
 }
 
 interface RowParts {
-  readonly statement: Statement
+  readonly statement: RecordedStatement
   readonly since: number
   readonly wanted: boolean
   readonly onPlay: (at: string) => void
@@ -89,7 +89,7 @@ function Row({ statement, since, wanted, onPlay }: RowParts) {
   )
 }
 
-function Whole({ statement, onPlay }: { readonly statement: Statement; readonly onPlay: (at: string) => void }) {
+function Whole({ statement, onPlay }: { readonly statement: RecordedStatement; readonly onPlay: (at: string) => void }) {
   const { at, kind, text, parameters, effects, ruling, bytes, error } = statement
   return (
     <div class="whole">
@@ -121,7 +121,7 @@ function Whole({ statement, onPlay }: { readonly statement: Statement; readonly 
   )
 }
 
-function RulingFacts({ ruling }: { readonly ruling: Ruling }) {
+function RulingFacts({ ruling }: { readonly ruling: RecordedRuling }) {
   return (
     <>
       {ruling.rule !== null && (

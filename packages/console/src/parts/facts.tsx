@@ -1,7 +1,7 @@
 // Small parts that several pages show alike: facts by name, what a statement does, how it was ruled.
 
 import type { ComponentChildren } from 'preact'
-import type { Effect, Ruling } from '../shapes.js'
+import type { Effect, RecordedRuling } from '../shapes.js'
 import { effectsInWords, localTime } from '../words.js'
 import { Shown } from './shown.js'
 
@@ -49,7 +49,7 @@ export function Badge({ kind, children }: { readonly kind: string; readonly chil
   return <span class={`badge ${/^[a-z]+$/.test(kind) ? kind : ''}`}>{children}</span>
 }
 
-export function RulingBadge({ ruling }: { readonly ruling: Ruling | null }) {
+export function RulingBadge({ ruling }: { readonly ruling: RecordedRuling | null }) {
   if (ruling === null) return <Badge kind="open">waiting</Badge>
   return <Badge kind={ruling.kind}>{RULED[ruling.kind] ?? ruling.kind}</Badge>
 }
