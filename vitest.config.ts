@@ -5,15 +5,25 @@ export default defineConfig({
   test: {
     reporters: ['default', './.ci/closing-line.ts'],
     projects: [
-      { test: { name: 'unit', include: ['{packages,protocols}/*/src/**/*.test.ts'], testTimeout: 20_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['{packages,protocols}/*/src/**/*.test.ts'],
+          testTimeout: 20_000,
+          globalSetup: ['.ci/scratch.ts'],
+          maxWorkers: '100%',
+        },
+      },
       {
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
-          testTimeout: 60_000,
+          testTimeout: 120_000,
           hookTimeout: 120_000,
-          globalSetup: ['e2e/backends/global-setup.ts'],
-          fileParallelism: false,
+          globalSetup: ['.ci/scratch.ts', 'e2e/backends/global-setup.ts'],
+          // They mostly wait, for others; each has gateways, databases and names of its own, and the shared servers are only added to.
+          maxWorkers: 3,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -4,6 +4,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { run as runHere } from '@sallyport/cli'
 import { waitFor } from './psql.js'
 import { endEmbedded } from './records.js'
 import { checkout, run, type RunResult } from './programs.js'
@@ -24,12 +25,14 @@ export interface Gateway {
   readonly pid: () => number
   /** Everything the gateway has printed, both streams. */
   readonly log: () => string
+  /** Waits until it has printed this: what it says of something comes a moment after it. */
+  logged(what: RegExp): Promise<unknown>
   /** Runs `sallyport ARGS` against this gateway; `as` is the token to act with (the operator's own where absent). */
   cli(
     args: readonly string[],
     options?: { readonly as?: string; readonly input?: string; readonly withinMs?: number },
   ): Promise<RunResult>
-  /** The same with `--json`; it must succeed. */
+  /** The same command with `--json`, without a process of its own; it must succeed. */
   json<T>(...args: readonly string[]): Promise<T>
   /** A new access token. */
   token(identity: string, ...args: readonly string[]): Promise<string>
@@ -86,12 +89,7 @@ export async function startGateway(configuration: string, options: GatewayOption
   const address = (name: string): string => running.listening.get(name) ?? ''
   const cli: Gateway['cli'] = (args, { as, ...rest } = {}) =>
     run(entry, args, { ...rest, env: { ...options.env, SALLYPORT_HOME: home, SALLYPORT_TOKEN: as } })
-  const checked = async (args: readonly string[]): Promise<string> => {
-    const result = await cli(args)
-    if (result.code !== 0)
-      throw new Error(`sallyport ${args.join(' ')} ended with ${result.code}: ${result.stderr}${result.stdout}`)
-    return result.stdout
-  }
+  const checked = (args: readonly string[]): Promise<string> => runCommandHere(args, { ...options.env, SALLYPORT_HOME: home })
   const token = async (identity: string, ...args: readonly string[]): Promise<string> =>
     /\bsp_[0-9A-Za-z]+/.exec(await checked(['token', 'create', identity, ...args]))?.[0] ?? ''
   const gateway: Gateway = {
@@ -119,6 +117,12 @@ export async function startGateway(configuration: string, options: GatewayOption
     },
     pid: () => running.child.pid ?? 0,
     log: () => said.text,
+    logged: (what) =>
+      waitFor(
+        () => what.exec(said.text) ?? undefined,
+        5_000,
+        () => `the gateway to say ${what}; it said:\n${said.text}`,
+      ),
     cli,
     json: async (...args) => JSON.parse(await checked([...args, '--json'])),
     token,
@@ -141,6 +145,20 @@ export async function startGateway(configuration: string, options: GatewayOption
     },
   }
   return gateway
+}
+
+/** A command in this process: what a test only asks by the way needs no Node of its own each time. */
+async function runCommandHere(args: readonly string[], env: Readonly<Record<string, string>>): Promise<string> {
+  let [stdout, stderr] = ['', '']
+  const code = await runHere(args, {
+    env,
+    isTty: false,
+    out: (text) => (stdout += text.endsWith('\n') ? text : `${text}\n`),
+    err: (text) => (stderr += `${text}\n`),
+    drained: async () => {},
+  })
+  if (code !== 0) throw new Error(`sallyport ${args.join(' ')} ended with ${code}: ${stderr}${stdout}`)
+  return stdout
 }
 
 async function launchGateway(file: string, env: NodeJS.ProcessEnv, said: { text: string }, withinMs: number): Promise<Running> {

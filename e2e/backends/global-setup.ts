@@ -4,8 +4,7 @@ import { startMariadb } from './mariadb.js'
 import { startMysql } from './mysql.js'
 import type { MysqlFacts } from './mysql-server.js'
 import { lacks, programVersions } from './programs.js'
-import { postgresAvailable, startPostgres, type PostgresFacts, type PostgresKind, type PostgresServer } from './postgres.js'
-import type { ProvidedContext } from 'vitest'
+import { postgresAvailable, startPostgres, type PostgresFacts, type PostgresKind } from './postgres.js'
 import type { TestProject } from 'vitest/node'
 
 declare module 'vitest' {
@@ -18,25 +17,32 @@ declare module 'vitest' {
 
 const kinds: readonly PostgresKind[] = ['system', 'embedded']
 
+/** What was started is stopped again, also where something else could not be started. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const servers: PostgresServer[] = []
-  for (const kind of kinds) {
-    if (postgresAvailable(kind)) servers.push(await startPostgres(kind))
-    else console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
+  for (const kind of kinds)
+    if (!postgresAvailable(kind)) console.log(`missing: the ${kind} PostgreSQL server; its tests are skipped`)
+  const postgres = kinds.filter(postgresAvailable).map((kind) => startPostgres(kind))
+  const mariadb = lacks('mariadbd', 'mariadb-install-db', 'mariadb') ? Promise.resolve(undefined) : startMariadb()
+  const mysql = startMysql()
+  const starting = [...postgres, mariadb, mysql]
+  const stop = async (): Promise<void> => {
+    for (const one of await Promise.allSettled(starting)) if (one.status === 'fulfilled') await one.value?.stop()
   }
-  const mariadb = lacks('mariadbd', 'mariadb-install-db', 'mariadb') ? undefined : await startMariadb()
-  const mysql = await startMysql()
-  console.log(
-    mysql === undefined ? 'missing: MySQL (.ci/mysql9 fetches it); its tests are skipped' : `MySQL ${mysql.facts.version}`,
+  try {
+    await Promise.all(starting)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  const servers = await Promise.all(postgres)
+  project.provide(
+    'postgres',
+    servers.map(({ facts }) => facts),
   )
+  project.provide('mariadb', (await mariadb)?.facts)
+  const facts = (await mysql)?.facts
+  project.provide('mysql', facts)
+  console.log(facts === undefined ? 'missing: MySQL (.ci/mysql9 fetches it); its tests are skipped' : `MySQL ${facts.version}`)
   for (const line of await programVersions()) console.log(line)
-  const facts: ProvidedContext['postgres'] = servers.map((server) => server.facts)
-  project.provide('postgres', facts)
-  project.provide('mariadb', mariadb?.facts)
-  project.provide('mysql', mysql?.facts)
-  return async () => {
-    await mariadb?.stop()
-    await mysql?.stop()
-    for (const server of servers) await server.stop()
-  }
+  return stop
 }

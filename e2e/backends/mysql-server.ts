@@ -1,14 +1,15 @@
 // What a running MySQL or MariaDB server is to the tests, and what both kinds need to be started on loopback.
 
-import type { ChildProcess } from 'node:child_process'
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { createConnection } from 'mysql2/promise'
 import { inject } from 'vitest'
 import { makeCertificates } from './certificates.js'
-import { serverUser } from './programs.js'
+import { freePort } from './postgres.js'
+import { giveToServer, serverUser } from './programs.js'
 
 export type MysqlKind = 'mariadb' | 'mysql'
 
@@ -42,19 +43,54 @@ export async function makePlace(kind: MysqlKind): Promise<ServerPlace> {
   const place = { directory, data: join(directory, 'data'), run: join(directory, 'run') }
   for (const path of [place.data, place.run]) {
     mkdirSync(path, { mode: 0o755 })
-    give(path)
+    giveToServer(path)
   }
   await makeCertificates(place.run, directory)
-  for (const file of ['server.key', 'server.crt']) give(join(place.run, file))
+  for (const file of ['server.key', 'server.crt']) giveToServer(join(place.run, file))
   return place
 }
 
-function give(path: string): void {
-  if (serverUser.uid !== undefined) chownSync(path, serverUser.uid, serverUser.gid)
+export interface Launch {
+  readonly kind: MysqlKind
+  readonly place: ServerPlace
+  /** The server's command, less what both kinds are told. */
+  readonly command: readonly [string, ...string[]]
+  readonly users: MysqlFacts['users']
+  readonly makeUsers: readonly string[]
+}
+
+export async function launch({ kind, place: { directory, run }, command, users, makeUsers }: Launch): Promise<MysqlServer> {
+  const port = await freePort()
+  const logFile = join(run, 'statements.log')
+  const settings = [
+    `--socket=${run}/socket`,
+    `--port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--pid-file=${run}/pid`,
+    '--max-allowed-packet=64M',
+    '--innodb-flush-log-at-trx-commit=0',
+    `--ssl-cert=${run}/server.crt`,
+    `--ssl-key=${run}/server.key`,
+    '--general-log=1',
+    `--general-log-file=${logFile}`,
+  ]
+  const [program, ...args] = command
+  const child = spawn(program, [...args, ...settings], { ...serverUser, stdio: ['ignore', 'ignore', 'pipe'], cwd: directory })
+  try {
+    const version = await firstStatements(port, child, makeUsers)
+    const authorityFile = join(directory, 'authority.crt')
+    return {
+      facts: { kind, version, host: '127.0.0.1', port, logFile, authorityFile, users },
+      stop: () => stopServer(child, directory),
+    }
+  } catch (error) {
+    await stopServer(child, directory)
+    throw error
+  }
 }
 
 /** Waits until the server takes statements, runs these, and tells its version. */
-export async function firstStatements(port: number, child: ChildProcess, statements: readonly string[]): Promise<string> {
+async function firstStatements(port: number, child: ChildProcess, statements: readonly string[]): Promise<string> {
   let complaint = ''
   child.stderr?.on('data', (chunk: Buffer) => (complaint = (complaint + chunk.toString()).slice(-4000)))
   for (let tries = 0; ; tries++) {
@@ -71,7 +107,7 @@ export async function firstStatements(port: number, child: ChildProcess, stateme
   return row?.v ?? ''
 }
 
-export async function stopServer(child: ChildProcess, directory: string): Promise<void> {
+async function stopServer(child: ChildProcess, directory: string): Promise<void> {
   if (child.exitCode === null) {
     const gone = new Promise((done) => child.once('exit', done))
     child.kill('SIGKILL') // nothing in it is worth a shutdown

@@ -5,7 +5,7 @@ import type { Connection, ConnectionOptions } from 'mysql2/promise'
 import { startGateway, type Gateway } from './gateway.js'
 import { mysqlServer, onMysql } from './mysql-server.js'
 import type { MysqlFacts, MysqlKind } from './mysql-server.js'
-import { backendPassword } from './postgres.js'
+import { backendPassword, databaseName } from './postgres.js'
 import { run, program, type RunResult } from './programs.js'
 import { planted } from './samples.js'
 
@@ -71,8 +71,6 @@ const usualTargets = ({ users: { first, second, reader } }: MysqlFacts): readonl
   { name: 'wrong', user: reader, tls: 'off' },
 ]
 
-let count = 0
-
 function running(kind: MysqlKind): MysqlFacts {
   const facts = mysqlServer(kind)
   if (facts === undefined) throw new Error(`no ${kind} server is running`)
@@ -97,7 +95,7 @@ interface MoreTarget {
 
 export async function openMysqlStage({ kind = 'mariadb', rest = '', targets = () => [] }: StageOptions = {}): Promise<MysqlStage> {
   const facts = running(kind)
-  const database = `shop_${process.pid}_${++count}`
+  const database = databaseName('shop')
   await onMysql(facts, `create database ${database}; use ${database}; ${mysqlShop}`)
   for (const statement of code) await onMysql(facts, `use ${database}; ${statement}`)
   const configuration = `${rest}

@@ -1,13 +1,11 @@
 // A genuine MySQL server on loopback, where `.ci/mysql9` has unpacked one beside the system: run by the loader and libraries that came with it.
 
-import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { firstStatements, makePlace, stopServer } from './mysql-server.js'
-import type { MysqlServer } from './mysql-server.js'
-import { backendPassword, freePort } from './postgres.js'
-import { serverUser } from './programs.js'
+import { launch, makePlace, type MysqlServer } from './mysql-server.js'
+import { backendPassword } from './postgres.js'
+import { runAsServer } from './programs.js'
 
 /** The plugins that MariaDB lacks: with the first, whether a login is fast or full depends on what the server remembers. */
 const users = { first: 'app_sha2', second: 'app_sha256', reader: 'app_reader' } as const
@@ -38,40 +36,16 @@ export function mysqlCommand(name: string): readonly [command: string, ...args: 
 }
 
 export async function startMysql(): Promise<MysqlServer | undefined> {
-  const [command, ...start] = mysqlCommand('sbin/mysqld') ?? []
+  const server = mysqlCommand('sbin/mysqld')
   const root = findRoot()
-  if (command === undefined || root === undefined) return undefined
-  const { directory, data, run } = await makePlace('mysql')
-  const shared = ['--no-defaults', `--basedir=${root}/usr`, `--datadir=${data}`, `--lc-messages-dir=${root}/usr/share/mysql`]
+  if (server === undefined || root === undefined) return undefined
+  const place = await makePlace('mysql')
+  const shared = ['--no-defaults', `--basedir=${root}/usr`, `--datadir=${place.data}`, `--lc-messages-dir=${root}/usr/share/mysql`]
   const places = [`--character-sets-dir=${root}/usr/share/mysql/charsets`, `--plugin-dir=${root}/usr/lib/mysql/plugin`]
-  const base = [...start, ...shared, ...places, '--secure-file-priv=']
-  const initialised = spawnSync(command, [...base, '--initialize-insecure'], { ...serverUser, encoding: 'utf8', cwd: '/' })
-  if (initialised.status !== 0) throw new Error(`MySQL cannot be initialised: ${initialised.stderr}`)
-  const port = await freePort()
-  const logFile = join(run, 'statements.log')
-  const settings = [
-    `--socket=${run}/socket`,
-    `--port=${port}`,
-    '--bind-address=127.0.0.1',
-    `--pid-file=${run}/pid`,
-    '--max-allowed-packet=64M',
-    '--innodb-flush-log-at-trx-commit=0',
-    '--disable-log-bin',
-    '--mysqlx=OFF',
-    '--performance-schema=OFF',
-    '--event-scheduler=OFF',
-  ]
-  const tls = [`--ssl-ca=${directory}/authority.crt`, `--ssl-cert=${run}/server.crt`, `--ssl-key=${run}/server.key`]
-  const logging = ['--general-log=1', `--general-log-file=${logFile}`]
-  const child = spawn(command, [...base, ...settings, ...tls, ...logging], {
-    ...serverUser,
-    stdio: ['ignore', 'ignore', 'pipe'],
-    cwd: directory,
-  })
-  const version = await firstStatements(port, child, makeUsers)
-  const authorityFile = join(directory, 'authority.crt')
-  return {
-    facts: { kind: 'mysql', version, host: '127.0.0.1', port, logFile, authorityFile, users },
-    stop: () => stopServer(child, directory),
-  }
+  const base = [...server, ...shared, ...places, '--secure-file-priv='] as const
+  const [program, ...args] = base
+  await runAsServer(program, [...args, '--initialize-insecure'])
+  const settings = ['--disable-log-bin', '--mysqlx=OFF', '--performance-schema=OFF', '--event-scheduler=OFF']
+  const command = [...base, ...settings, `--ssl-ca=${place.directory}/authority.crt`] as const
+  return launch({ kind: 'mysql', place, command, users, makeUsers })
 }

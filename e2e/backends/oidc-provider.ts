@@ -75,6 +75,12 @@ export async function startIssuer({ deviceCodeSeconds = 300 }: IssuerOptions = {
     },
     cookies: { keys: ['of no consequence'] },
   })
+  // How often a device may ask (RFC 8628 section 3.2); a client that is not told asks every five seconds.
+  provider.use(async (context, answer) => {
+    await answer()
+    if (context.oidc?.route === 'device_authorization' && typeof context.body === 'object')
+      context.body = { ...context.body, interval: 1 }
+  })
   const handle = provider.callback()
   server.on('request', (request, response) => void handle(request, response))
   return {

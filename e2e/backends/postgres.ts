@@ -1,19 +1,9 @@
 // Real PostgreSQL servers on loopback: TLS, a user for each way of logging in, and every statement logged.
 // `system` is the machine's own server (Debian's), `embedded` the PostgreSQL 18 that comes as an npm package.
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { spawn, type ChildProcess } from 'node:child_process'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { randomBytes, randomInt } from 'node:crypto'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -21,7 +11,7 @@ import { basename, dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Client } from 'pg'
 import { makeCertificates } from './certificates.js'
-import { serverUser, serverUserCanRun, systemPostgres } from './programs.js'
+import { giveToServer, runAsServer, serverUser, serverUserCanRun, systemPostgres } from './programs.js'
 
 export type PostgresKind = 'system' | 'embedded'
 
@@ -105,16 +95,26 @@ function embeddedBinaries(scratch: string): string {
   return join(copy, 'bin')
 }
 
+/** A name that no other test, of this run or of another on the same server, has for a database. */
+export const databaseName = (what: string): string => `${what}_${randomBytes(5).toString('hex')}`
+
+/** Below the ports that systems give out by themselves: what is free now is not given to somebody else before it is used. */
 export async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  const address = server.address()
-  await new Promise((done) => server.close(done))
-  if (address === null || typeof address === 'string') throw new Error('no port')
-  return address.port
+  for (let tries = 0; tries < 100; tries++) {
+    const port = randomInt(12_000, 32_000)
+    const server = createServer()
+    const free = await new Promise<boolean>((done) => {
+      server.once('error', () => done(false))
+      server.listen(port, '127.0.0.1', () => done(true))
+    })
+    if (!free) continue
+    await new Promise((done) => server.close(done))
+    return port
+  }
+  throw new Error('no port is free')
 }
 
-export async function startPostgres(kind: PostgresKind, connections = 200): Promise<PostgresServer> {
+export async function startPostgres(kind: PostgresKind, connections = 400): Promise<PostgresServer> {
   const directory = mkdtempSync(join(tmpdir(), `sallyport-e2e-${kind}-`))
   chmodSync(directory, 0o755)
   const binaries = kind === 'system' ? systemPostgres() : embeddedBinaries(directory)
@@ -123,11 +123,22 @@ export async function startPostgres(kind: PostgresKind, connections = 200): Prom
   const socket = join(directory, 'run')
   mkdirSync(data, { mode: 0o700 })
   mkdirSync(socket, { mode: 0o700 })
-  give(data)
-  give(socket)
-  runAsServer(join(binaries, 'initdb'), ['-D', data, '-U', users.superuser, '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync'])
+  giveToServer(data)
+  giveToServer(socket)
+  await runAsServer(join(binaries, 'initdb'), [
+    '-D',
+    data,
+    '-U',
+    users.superuser,
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-sync',
+  ])
   await makeCertificates(data, directory)
-  for (const file of ['server.key', 'server.crt']) give(join(data, file))
+  for (const file of ['server.key', 'server.crt']) giveToServer(join(data, file))
   const port = await freePort()
   writeFileSync(
     join(data, 'postgresql.auto.conf'),
@@ -140,17 +151,13 @@ export async function startPostgres(kind: PostgresKind, connections = 200): Prom
     cwd: directory,
   })
   const facts = { kind, port, host: '127.0.0.1', directory, authorityFile: join(directory, 'authority.crt') }
-  const major = await prepare(facts, child)
-  return { facts: { ...facts, major }, stop: () => stop(child, directory) }
-}
-
-function give(path: string): void {
-  if (serverUser.uid !== undefined) chownSync(path, serverUser.uid, serverUser.gid)
-}
-
-function runAsServer(command: string, args: readonly string[]): void {
-  const result = spawnSync(command, args, { ...serverUser, encoding: 'utf8', cwd: '/' })
-  if (result.status !== 0) throw new Error(`${command} failed: ${result.stderr}${result.error?.message ?? ''}`)
+  try {
+    const major = await prepare(facts, child)
+    return { facts: { ...facts, major }, stop: () => stop(child, directory) }
+  } catch (error) {
+    await stop(child, directory)
+    throw error
+  }
 }
 
 async function prepare(facts: { readonly host: string; readonly port: number }, child: ChildProcess): Promise<number> {
@@ -180,7 +187,7 @@ async function stop(child: ChildProcess, directory: string): Promise<void> {
   if (child.exitCode === null) {
     const gone = new Promise((done) => child.once('exit', done))
     child.kill('SIGQUIT') // immediate: nothing in it is worth a checkpoint
-    await Promise.race([gone, wait(10_000)])
+    await Promise.race([gone, wait(10_000, undefined, { ref: false })]) // a clock that runs on would hold up who waits no longer
     if (child.exitCode === null) child.kill('SIGKILL')
   }
   await wait(100) // its log collector goes a moment later

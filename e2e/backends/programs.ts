@@ -1,7 +1,7 @@
 // Which programs of this machine the tests may use. Nothing is downloaded here: `.ci/provision` installs what is missing.
 
 import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, constants, existsSync, readdirSync } from 'node:fs'
+import { accessSync, chownSync, constants, existsSync, readdirSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -10,6 +10,11 @@ export const checkout = findCheckout(dirname(fileURLToPath(import.meta.url)))
 
 /** The unprivileged user that servers run as where the tests run as root: PostgreSQL refuses to run as root. */
 export const serverUser = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+
+/** Makes a file or directory that user's own. */
+export function giveToServer(path: string): void {
+  if (serverUser.uid !== undefined) chownSync(path, serverUser.uid, serverUser.gid)
+}
 
 const programNames = [
   'mariadb',
@@ -34,7 +39,7 @@ const programNames = [
   'nghttpd',
 ] as const
 /** Used by benches and suites alone; no test needs them. */
-type BenchProgram = 'mariadb-test' | 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+type BenchProgram = 'mariadb-test' | 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump' | 'wstest'
 export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {
@@ -97,6 +102,8 @@ export interface RunOptions {
   readonly input?: string
   readonly cwd?: string
   readonly withinMs?: number
+  readonly uid?: number
+  readonly gid?: number
 }
 
 export interface RunResult {
@@ -111,7 +118,8 @@ const outputLimitBytes = 256 * 1024 * 1024
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const withinMs = options.withinMs ?? 60_000
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { env: { ...process.env, ...options.env }, cwd: options.cwd ?? checkout, stdio: 'pipe' })
+    const { uid, gid, cwd = checkout } = options
+    const child = spawn(command, args, { env: { ...process.env, ...options.env }, cwd, uid, gid, stdio: 'pipe' })
     const out: Buffer[] = []
     const err: Buffer[] = []
     let size = 0
@@ -144,18 +152,23 @@ export async function runChecked(command: string, args: readonly string[], optio
   return result.stdout
 }
 
+/** The same as the servers' user, whose own this checkout need not be. */
+export async function runAsServer(command: string, args: readonly string[]): Promise<void> {
+  await runChecked(command, args, { ...serverUser, cwd: '/' })
+}
+
 /** Whether the servers' unprivileged user can run this program (a checkout under /root cannot be entered by others). */
 export function serverUserCanRun(path: string, args: readonly string[]): boolean {
   return spawnSync(path, args, { ...serverUser, stdio: 'ignore', cwd: '/' }).status === 0
 }
 
 /** One line for each program the tests drive: its version, or that it is missing. */
-export async function programVersions(): Promise<readonly string[]> {
-  const lines: string[] = []
-  for (const name of programNames) {
-    const path = findProgram(name)
-    const printed = path === undefined ? undefined : await run(path, [name === 'openssl' ? 'version' : '--version'])
-    lines.push(printed === undefined ? `missing: ${name}; its tests are skipped` : (printed.stdout.split('\n')[0] ?? name))
-  }
-  return lines
+export function programVersions(): Promise<readonly string[]> {
+  return Promise.all(
+    programNames.map(async (name) => {
+      const path = findProgram(name)
+      const printed = path === undefined ? undefined : await run(path, [name === 'openssl' ? 'version' : '--version'])
+      return printed === undefined ? `missing: ${name}; its tests are skipped` : (printed.stdout.split('\n')[0] ?? name)
+    }),
+  )
 }

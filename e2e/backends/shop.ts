@@ -3,7 +3,7 @@
 import { inject, onTestFinished } from 'vitest'
 import { Client } from 'pg'
 import { startGateway, type Gateway } from './gateway.js'
-import { backendPassword, makeDatabase, users, type PostgresFacts, type PostgresKind } from './postgres.js'
+import { backendPassword, databaseName, makeDatabase, users, type PostgresFacts, type PostgresKind } from './postgres.js'
 import { shop } from './samples.js'
 import { WireClient } from './wire-client.js'
 
@@ -116,11 +116,9 @@ identities:
   - { name: guest, kind: person, groups: [] }
 `
 
-let count = 0
-
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   const facts = server(options.kind)
-  const database = `shop_${process.pid}_${++count}`
+  const database = databaseName('shop')
   await makeDatabase(facts, database, options.sql ?? shop)
   const verified = `tls: verify\n    tlsAuthorities: ${facts.authorityFile}`
   // `root` is the worst case, a stored credential that may do everything, under the same rules as `shop`; `plain` has none.

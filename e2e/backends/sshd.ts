@@ -64,6 +64,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxSessions 300
 MaxStartups 200
+RekeyLimit 16M
 AcceptEnv LANG LC_* TRACEPARENT GIT_PROTOCOL SECRET
 Subsystem sftp ${sftp}
 LogLevel VERBOSE

@@ -1,14 +1,14 @@
 // The ways to the same database that are compared: direct, through pgbouncer (session mode), through a bare pipe in Node, through Sallyport.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connect } from 'node:net'
 import { startGateway, type Gateway } from '../backends/gateway.js'
 import { backendPassword, freePort, users, type PostgresFacts } from '../backends/postgres.js'
-import { findProgram, serverUser } from '../backends/programs.js'
+import { findProgram, giveToServer, serverUser } from '../backends/programs.js'
 import { waitFor } from '../backends/psql.js'
 
 export interface Path {
@@ -52,7 +52,7 @@ export async function pgbouncerPath(facts: PostgresFacts): Promise<Path | undefi
   const server = `[databases]\n${databaseName} = host=127.0.0.1 port=${facts.port} dbname=${databaseName} user=${users.scram} password=${backendPassword}\n`
   writeFileSync(file, server + pgbouncerSettings(port, directory))
   writeFileSync(join(directory, 'users.txt'), `"${users.scram}" "${backendPassword}"\n`)
-  if (serverUser.uid !== undefined) chownSync(join(directory, 'users.txt'), serverUser.uid, serverUser.gid)
+  giveToServer(join(directory, 'users.txt'))
   const child = spawn(command, [file], { ...serverUser, stdio: 'ignore', cwd: directory })
   const ended = new Promise((done) => child.once('exit', done))
   await waitFor(

@@ -1,5 +1,7 @@
 // The console in a real browser, before a real gateway and a real server: people decide, look into what happened, and are safe from it.
 
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser, openWindow, screenshot, signIn, type Window, type WindowOptions } from '../backends/browser.js'
@@ -179,6 +181,27 @@ describe.skipIf(missing)('a session', () => {
     expect(await page.getByRole('button', { name: 'Later →' }).count()).toBe(0)
     await page.getByRole('button', { name: '← Earlier' }).click()
     await page.getByText('select 150 as number').waitFor()
+  })
+})
+
+describe.skipIf(missing)('a session that is over', () => {
+  it('gives its evidence as a file, which proves itself without the gateway', async () => {
+    const client = await stage.client('robot', 'shop')
+    await client.query('select 4711 as taken_along')
+    await client.end()
+    const { page, faults } = await open()
+    await signIn(page, await stage.gateway.token('ann'), '/search?text=taken_along')
+    await page.getByRole('link', { name: 'statement 1' }).click()
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('button', { name: 'Save evidence' }).click(),
+    ])
+    expect(download.suggestedFilename()).toMatch(/^s[a-z0-9]{20}\.evidence\.jsonl$/)
+    const file = join(stage.gateway.home, '..', 'saved.jsonl')
+    await download.saveAs(file)
+    expect(await stage.gateway.cli(['verify', '--file', file])).toMatchObject({ code: 0 })
+    expect(readFileSync(file, 'utf8')).toContain('"session"')
+    expect(faults).toEqual([])
   })
 })
 

@@ -3,34 +3,17 @@
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { startGateway } from '../backends/gateway.js'
 import { startMariadb } from '../backends/mariadb.js'
 import { startMysql } from '../backends/mysql.js'
 import { onMysql, type MysqlFacts } from '../backends/mysql-server.js'
 import { backendPassword } from '../backends/postgres.js'
 import { runChecked } from '../backends/programs.js'
-import { cache, checkAll, here, longMs, python, type Driver, type Place } from './driver.js'
+import { cache, checkAll, go, here, longMs, maven, python, wantedOf, type Driver, type Ready } from './driver.js'
 
 const drivers: readonly Driver[] = [
   { name: 'pymysql', prepare: () => python('check_pymysql.py', 'pymysql==1.1.2', 'cryptography') },
-  {
-    name: 'go-sql-driver',
-    prepare: async () => {
-      const built = join(cache, 'go-sql-driver-check')
-      await runChecked('go', ['build', '-o', built, '.'], { cwd: join(here, 'go-sql-driver'), withinMs: longMs })
-      return [built]
-    },
-  },
-  {
-    name: 'connector-j',
-    prepare: async () => {
-      const jars = join(cache, 'connector-j', 'jars')
-      const goals = ['-q', '-B', '-f', join(here, 'connector-j', 'pom.xml'), 'compile', 'dependency:copy-dependencies']
-      await runChecked('mvn', [...goals, `-DoutputDirectory=${jars}`], { withinMs: longMs })
-      return ['java', '-cp', `${join(cache, 'connector-j', 'classes')}:${jars}/*`, 'Check']
-    },
-  },
+  { name: 'go-sql-driver', prepare: () => go('go-sql-driver') },
+  { name: 'connector-j', prepare: () => maven('connector-j') },
   {
     name: 'mariadb',
     prepare: async () => {
@@ -68,68 +51,27 @@ grant execute on drivers.* to limited; grant select on drivers.digits to limited
 `
 
 /** Direct: what is denied through the gateway is what the server's own grants leave out. */
-function directly(facts: MysqlFacts): Place {
-  const login = {
+const ready = (facts: MysqlFacts): Ready => ({
+  direct: {
     CHECK_PORT: String(facts.port),
     CHECK_USER: 'limited',
     CHECK_PASSWORD: backendPassword,
-    CHECK_DATABASE: 'drivers',
-  }
-  const environment = { ...login, CHECK_CA: facts.authorityFile, CHECK_DENIED: '1142', CHECK_EMAIL: 'ada@example.test' }
-  return { environment, stop: () => Promise.resolve() }
+    CHECK_CA: facts.authorityFile,
+    CHECK_DENIED: '1142',
+    CHECK_EMAIL: 'ada@example.test',
+  },
+  through: (gateway) => ({ CHECK_PORT: String(gateway.mysqlPort), CHECK_DENIED: '1227', CHECK_EMAIL: 'a***@example.test' }),
+  target: `protocol: mysql, address: "127.0.0.1:${facts.port}", trust: { functions: [drivers.pair] }, credential: { username: ${facts.users.first}, password: { env: DRIVERS_PASSWORD } }`,
+  rules: '  - { name: email, what: { columns: ["*.people.email"] }, then: mask, with: partial }\n',
+  rest: `mysql: { serverVersion: "${facts.kind === 'mariadb' ? '5.7.19' : '8.0.40'}" }`,
+})
+
+const { wanted, direct, genuine } = wantedOf(drivers)
+const server = genuine ? await startMysql() : await startMariadb()
+if (server === undefined) throw new Error('MySQL is not on this machine; .ci/mysql9 fetches it')
+try {
+  for (const sql of [tables, procedure, refused]) await onMysql(server.facts, sql)
+  await checkAll(wanted, ready(server.facts), direct)
+} finally {
+  await server.stop()
 }
-
-const configuration = (facts: MysqlFacts): string => `
-mysql: { serverVersion: "${facts.kind === 'mariadb' ? '5.7.19' : '8.0.40'}" }
-identities:
-  - { name: robot, kind: agent, groups: [agents] }
-targets:
-  - name: drivers
-    protocol: mysql
-    address: 127.0.0.1:${facts.port}
-    database: drivers
-    tls: require
-    credential: { username: ${facts.users.first}, password: { env: DRIVERS_PASSWORD } }
-    trust: { functions: [drivers.pair] }
-grants:
-  - { names: [robot], targets: [drivers] }
-rules:
-  - { name: nothing-forbidden, what: { objects: ["*.forbidden"] }, then: deny, reason: It is forbidden. }
-  - { name: email, what: { columns: ["*.people.email"] }, then: mask, with: partial }
-`
-
-async function throughGateway(facts: MysqlFacts): Promise<Place> {
-  const gateway = await startGateway(configuration(facts), { env: { DRIVERS_PASSWORD: backendPassword } })
-  const authority = join(gateway.home, 'authority-for-drivers.pem')
-  const printed = await gateway.cli(['ca'])
-  writeFileSync(authority, printed.stdout)
-  const login = { CHECK_PORT: String(gateway.mysqlPort), CHECK_USER: 'robot', CHECK_PASSWORD: await gateway.token('robot') }
-  const environment = {
-    ...login,
-    CHECK_DATABASE: 'drivers',
-    CHECK_CA: authority,
-    CHECK_DENIED: '1227',
-    CHECK_EMAIL: 'a***@example.test',
-  }
-  return { environment, stop: () => gateway.remove() }
-}
-
-async function main(): Promise<void> {
-  const options = { direct: { type: 'boolean', default: false }, mysql: { type: 'boolean', default: false } } as const
-  const { values, positionals } = parseArgs({ options, allowPositionals: true })
-  const server = values.mysql ? await startMysql() : await startMariadb()
-  if (server === undefined) throw new Error('MySQL is not on this machine; .ci/mysql9 fetches it')
-  let place: Place | undefined
-  try {
-    await onMysql(server.facts, tables)
-    await onMysql(server.facts, procedure)
-    await onMysql(server.facts, refused)
-    place = values.direct ? directly(server.facts) : await throughGateway(server.facts)
-    await checkAll(drivers, positionals, place)
-  } finally {
-    await place?.stop()
-    await server.stop()
-  }
-}
-
-await main()

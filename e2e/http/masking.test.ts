@@ -17,16 +17,18 @@ const json = JSON.stringify(people)
 const csv = `id,email,note\r\n12,${plantedMail},"a, ""b"""\r\n13,,${plantedCard}\r\n`
 const events = `event: row\ndata: ${JSON.stringify({ email: plantedMail })}\n\n: ${plantedMail}\n\ndata: {"n":1}\n\n`
 
-const packers: Readonly<Record<string, (text: string) => Buffer>> = {
-  identity: (text) => Buffer.from(text),
-  gzip: (text) => gzipSync(text),
-  'x-gzip': (text) => gzipSync(text),
-  deflate: (text) => deflateSync(text),
-  br: (text) => brotliCompressSync(text),
-  // Node 20 cannot unpack it, and `deflate` without its wrapping is not what the name stands for (RFC 9110, section 8.4.1.2).
-  zstd: (text) => Buffer.from(text),
-  raw: (text) => deflateRawSync(text),
-}
+const packers = new Map<string, (text: string) => Buffer>(
+  Object.entries({
+    identity: (text) => Buffer.from(text),
+    gzip: (text) => gzipSync(text),
+    'x-gzip': (text) => gzipSync(text),
+    deflate: (text) => deflateSync(text),
+    br: (text) => brotliCompressSync(text),
+    // Node 20 cannot unpack it, and `deflate` without its wrapping is not what the name stands for (RFC 9110, section 8.4.1.2).
+    zstd: (text) => Buffer.from(text),
+    raw: (text) => deflateRawSync(text),
+  } satisfies Readonly<Record<string, (text: string) => Buffer>>),
+)
 const kinds: Readonly<Record<string, readonly [type: string, text: string]>> = {
   json: ['application/json', json],
   problem: ['application/problem+json; charset=utf-8', json],
@@ -66,9 +68,23 @@ function* modelEvents(api: string): Generator<object> {
   }
 }
 
+function* ollamaLines(): Generator<object> {
+  const common = { model: 'm', created_at: '2026-11-24T04:00:00Z' }
+  for (const content of told) yield { ...common, message: { role: 'assistant', content }, done: false }
+  const call = { function: { name: 'send', arguments: JSON.parse(sent.join('')) as unknown } }
+  yield { ...common, message: { role: 'assistant', content: '', tool_calls: [call] }, done: false }
+  yield { ...common, message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 7 }
+}
+
 async function play(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '', 'http://backend')
   const api = /\/v1\/(?:chat\/)?(messages|completions|responses)$/.exec(url.pathname)?.[1]
+  if (url.pathname === '/api/chat') {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    for (const line of ollamaLines()) response.write(`${JSON.stringify(line)}\n`)
+    response.end()
+    return
+  }
   if (api !== undefined) {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     for (const event of modelEvents(api)) response.write(`data: ${JSON.stringify(event)}\n\n`)
@@ -77,7 +93,7 @@ async function play(request: IncomingMessage, response: ServerResponse): Promise
   }
   const [, , kind = '', packing = '', cut = ''] = url.pathname.split('/')
   const [type, text] = kinds[kind] ?? ['', '']
-  const bytes = packers[packing]?.(text) ?? Buffer.from(text)
+  const bytes = packers.get(packing)?.(text) ?? Buffer.from(text)
   const digest = createHash('sha256').update(bytes).digest('base64')
   response.writeHead(request.headers.range === undefined ? 200 : 206, {
     'content-type': type,
@@ -161,12 +177,15 @@ describe('what is not covered', () => {
 })
 
 describe('what cannot be masked is denied', () => {
-  it.each(['json/zstd', 'latin/identity', 'xml/identity', 'html/identity', 'bytes/identity'])('%s', async (path) => {
-    const answer = await stage.ask(`/p/${path}`)
-    const text = await answer.text().catch(() => '')
-    expectNothing(text)
-    expect([answer.status, text]).toEqual([403, expect.stringMatching(/cannot be masked/)])
-  })
+  it.each(['json/zstd', 'json/constructor', 'latin/identity', 'xml/identity', 'html/identity', 'bytes/identity'])(
+    '%s',
+    async (path) => {
+      const answer = await stage.ask(`/p/${path}`)
+      const text = await answer.text().catch(() => '')
+      expectNothing(text)
+      expect([answer.status, text]).toEqual([403, expect.stringMatching(/cannot be masked/)])
+    },
+  )
 
   it('what turns out not to be what it says is cut off', async () => {
     await expect(stage.ask('/p/json/raw').then((answer) => answer.text())).rejects.toThrow(/terminated|aborted|failed/)
@@ -194,6 +213,26 @@ describe('a model that tells values in pieces', () => {
     const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list')
     expectNothing((await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--instant'])).stdout)
   })
+})
+
+it('so does one that tells them in lines', async () => {
+  // As curl sends it where nobody says what it is.
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const answer = await stage.ask('/api/chat', { method: 'POST', body: '{"model":"m","messages":[]}', headers })
+  const text = await answer.text()
+  expectNothing(text)
+  type Line = { message: { content: string; tool_calls?: readonly { function: object }[] } }
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)
+  expect(lines.map(({ message }) => message.content).join('')).toBe('My mail is [redacted], card [redacted]. Bye.')
+  const call = lines.find(({ message }) => message.tool_calls !== undefined)?.message.tool_calls?.[0]
+  expect(call?.function).toEqual({ name: 'send', arguments: { email: 'a***@example.test', salary: null, id: 5 } })
+  const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list')
+  const replay = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--instant'])).stdout
+  expectNothing(replay)
+  expect(replay).toMatch(/model: .*"outputTokens":7.*"name":"send"/)
 })
 
 interface Told {

@@ -9,11 +9,13 @@ import { openHttpStage, plantedMail, storedKey, type HttpStage } from '../backen
 let stage: HttpStage
 let server: Server
 const heard: string[] = []
+const offered: string[] = []
 
 beforeAll(async () => {
   server = createServer((_request, response) => response.writeHead(200).end('plain'))
-  const sockets = new WebSocketServer({ server, path: '/live', handleProtocols: (offered) => (offered.has('v2') ? 'v2' : false) })
+  const sockets = new WebSocketServer({ server, path: '/live', handleProtocols: (named) => (named.has('v2') ? 'v2' : false) })
   sockets.on('connection', (socket, request) => {
+    offered.push(String(request.headers['sec-websocket-protocol']))
     if (request.url?.includes('quiet') !== true)
       socket.send(`hello ${String(request.headers['x-api-key'])} ${String(request.headers.authorization)}`)
     socket.on('message', (data, binary) => {
@@ -23,6 +25,11 @@ beforeAll(async () => {
         for (const delta of ['mail is ada.pl', 'anted-4417@example', '.test. Bye'])
           socket.send(JSON.stringify({ type: 'response.text.delta', ...item, delta }))
         socket.send(JSON.stringify({ type: 'response.text.done', ...item, text: `mail is ${plantedMail}. Bye` }))
+        return
+      }
+      if ((data as Buffer).toString() === '{"leave":1}') {
+        socket.send(JSON.stringify({ type: 'response.text.delta', item_id: 'm', delta: `to ${plantedMail}` }))
+        socket.close(1000)
         return
       }
       socket.send(data as Buffer, { binary })
@@ -97,6 +104,17 @@ describe('a WebSocket', () => {
     expect(await closed).toBe(1000)
   })
 
+  it('keeps the token to itself where it stands among the subprotocols, and off the record', async () => {
+    const { socket, closed } = await open('/live/live', ['v2', stage.token])
+    socket.close(1000)
+    await closed
+    expect(offered.at(-1)).toBe('v2')
+    const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list', '--target', 'live')
+    const har = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--format', 'har'])).stdout
+    expect(har).toContain('sec-websocket-protocol')
+    expect(har).not.toContain(stage.token)
+  })
+
   it('is closed by a message that a rule denies, which never arrives', async () => {
     const { socket, closed } = await open('/live/live', ['v2'])
     socket.send('{"order":12}')
@@ -133,6 +151,13 @@ describe('a WebSocket under a mask', () => {
     const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list', '--target', 'covered')
     const har = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--format', 'har'])).stdout
     expect(har).toContain('a***@example.test')
+  })
+
+  it('shows what was held back when the other end leaves in the middle', async () => {
+    const { socket, next, closed } = await open('/covered/live?quiet')
+    socket.send('{"leave":1}')
+    const told = [await next(), await next()].map((text) => (JSON.parse(text) as { delta: string }).delta)
+    expect([told.join(''), await closed]).toEqual(['to a***@example.test', 1000])
   })
 
   it('is closed by what cannot be masked, which is not shown', async () => {

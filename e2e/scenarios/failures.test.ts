@@ -122,6 +122,6 @@ describe('a spool that cannot be written', () => {
     await wait(2000)
     const ran = await settledStatements(stage.facts, stage.database)
     expect(ran.filter(({ text }) => text.includes('after the disk was full'))).toEqual([])
-    await expect(stage.wire('robot', 'plain')).rejects.toThrow(/./)
+    await expect(stage.wire('robot', 'plain')).rejects.toThrow(/the spool cannot be written/)
   })
 })

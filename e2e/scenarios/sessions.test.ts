@@ -86,7 +86,7 @@ describe('a live session is cut at once', () => {
       await waitFor(over, 10_000, () => 'the end of the session to be on record')
       expect(await end(id, who)).toEqual([1, expect.stringContaining('is over already')])
     }
-    expect(stage.gateway.log()).toMatch(/"session":"\w+","by":"ann"/)
+    await stage.gateway.logged(/"session":"\w+","by":"ann"/)
   })
 
   it('by `token revoke`, and only those of that token', async () => {

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { startGateway, type Gateway } from '../backends/gateway.js'
-import { backendPassword, freePort, makeDatabase, users } from '../backends/postgres.js'
+import { backendPassword, databaseName, freePort, makeDatabase, users } from '../backends/postgres.js'
 import { lacks, program, run } from '../backends/programs.js'
 import { waitFor } from '../backends/psql.js'
 import { server } from '../backends/shop.js'
@@ -21,6 +21,7 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
   let sshd: SshServer
   let gateway: Gateway
   let postgresPort: number
+  let barredPort: number
   let web: { readonly port: number; close(): void }
 
   beforeAll(async () => {
@@ -28,7 +29,8 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
     sshd = await startSshd()
     const facts = server()
     postgresPort = facts.port
-    const database = `forwards_${process.pid}`
+    barredPort = await freePort()
+    const database = databaseName('forwards')
     await makeDatabase(
       facts,
       database,
@@ -47,7 +49,7 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('forwards', () => {
   - { name: robot, kind: agent, groups: [agents], sshKeys: ["${await makeKey(join(directory, 'key'))}"] }
   - { name: other, kind: agent, groups: [agents] }
 targets:
-${host('web')}${host('open')}${base('shop', `127.0.0.1:${postgresPort}`)}${base('elsewhere', 'elsewhere.invalid:5432')}${base('barred', 'localhost:6543')}grants:
+${host('web')}${host('open')}${base('shop', `127.0.0.1:${postgresPort}`)}${base('elsewhere', 'elsewhere.invalid:5432')}${base('barred', `localhost:${barredPort}`)}grants:
   - { groups: [agents], targets: [web, open, shop, elsewhere] }
 rules:
   - { name: tunnels, where: { targets: [open] }, what: { kinds: [tunnel], objects: ["127.0.0.1:*", "localhost:*", "${directory}/*"] }, then: allow }
@@ -144,9 +146,9 @@ rules:
 
   it('a target without a grant is not reached, whatever rules allow tunnels', async () => {
     const standing = createServer((socket) => socket.end('reached'))
-    await new Promise<void>((done) => standing.listen(6543, '127.0.0.1', done))
+    await new Promise<void>((done) => standing.listen(barredPort, '127.0.0.1', done))
     onTestFinished(() => void standing.close())
-    const port = await toPort('open', 'localhost:6543')
+    const port = await toPort('open', `localhost:${barredPort}`)
     const said = await new Promise<string>((resolve) => {
       let all = ''
       const socket = connect(port, '127.0.0.1')

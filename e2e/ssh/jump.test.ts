@@ -113,7 +113,7 @@ Host *
     )
     const both = await run(program('ssh'), ['-F', mixed, '-J', 'gw', 'web', 'echo in'])
     expect([both.code, both.stdout]).toEqual([255, ''])
-    expect(stage.gateway.log()).toContain('went on as another')
+    await stage.gateway.logged(/went on as another/)
     const ann = join(stage.directory, 'ann_config')
     writeFileSync(ann, readFileSync(config, 'utf8').replace(/IdentityFile .*\n/, `IdentityFile ${own}\n`))
     expect((await run(program('ssh'), ['-F', ann, '-J', 'gw', 'web', 'echo in'])).stdout).toBe('in\n')

@@ -174,7 +174,7 @@ export interface ApiParts {
     cast(id: string, signal: AbortSignal): AsyncIterable<object>
     /** HAR 1.2; only sessions of protocol http have one. */
     har(id: string): Promise<object>
-    /** Of a session that has ended: lines that prove themselves (packages/recorder). */
+    /** Of a session that has ended: a file of lines that prove themselves (packages/recorder). */
     evidence(id: string): AsyncIterable<object>
     /** On whichever node it lives. */
     end(id: string, reason: string): Promise<void>

@@ -18,6 +18,8 @@ export interface Gateway {
   call<T>(method: 'GET' | 'POST', path: string, options?: { readonly body?: unknown; readonly signal?: AbortSignal }): Promise<T>
   /** An answer that comes line by line; what is not read yet waits at the gateway. */
   lines<T>(path: string, signal: AbortSignal): AsyncGenerator<T>
+  /** A whole answer, to be saved. */
+  file(path: string): Promise<Blob>
   /** Milliseconds since the Unix epoch, by the gateway's clock. */
   now(): number
 }
@@ -67,7 +69,28 @@ export function createGateway(onSignedOut: () => void): Gateway {
         }
       }
     },
+    file: async (path) => wholeOf(await send('GET', path, undefined, undefined)),
     now: () => Date.now() + aheadMs,
+  }
+}
+
+/** What a page may hold at once. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024
+
+async function wholeOf(response: Response): Promise<Blob> {
+  const pieces: Uint8Array<ArrayBuffer>[] = []
+  if (response.body === null) return new Blob(pieces)
+  const reader = response.body.getReader()
+  let sizeBytes = 0
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return new Blob(pieces)
+    sizeBytes += value.length
+    if (sizeBytes > MAX_FILE_BYTES) {
+      await reader.cancel().catch(() => undefined)
+      throw new Error('This is too long for a page; `sallyport export` and `sallyport replay` write it to a file.')
+    }
+    pieces.push(value)
   }
 }
 

@@ -23,6 +23,30 @@ describe('effects in words', () => {
       { access: 'unknown', verb: 'call', object: 'public.f' },
       'not understood: call public.f. It may do anything the target allows',
     ],
+    [{ access: 'read', verb: 'run', object: '/bin/ls', program: 'ls', args: [] }, 'runs /bin/ls'],
+    [
+      { access: 'unknown', verb: 'run', object: 'bash', program: 'bash', args: ['x'], opaque: true },
+      'runs bash, and through it something that is not known before it runs',
+    ],
+    [
+      { access: 'unknown', verb: 'run', object: '', program: '\ufffd', opaque: true },
+      'runs something that is not known before it runs',
+    ],
+    [{ access: 'read', verb: 'read', object: '~/logs/\ufffd', file: '~/logs/\ufffd' }, 'reads ~/logs/…'],
+    [{ access: 'admin', verb: 'forward', object: 'db:5432' }, 'opens a way to db:5432'],
+    [
+      { access: 'write', verb: 'post', object: '/refunds', request: { method: 'POST', path: '/refunds', operations: ['refund'] } },
+      'writes by POST /refunds (refund)',
+    ],
+    [
+      {
+        access: 'write',
+        verb: 'call-tool',
+        object: '/mcp',
+        request: { method: 'POST', path: '/mcp', operations: [], tools: ['send'] },
+      },
+      'writes by POST /mcp, calling send',
+    ],
   ]
   it.each(cases)('%j', (effect, words) => {
     expect(effectInWords(effect)).toBe(words)

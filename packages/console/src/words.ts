@@ -14,7 +14,31 @@ const CHANGES: Readonly<Record<string, readonly [some: string, every: string]>> 
 
 /** What one effect does. Where the gateway did not understand, that is said first. */
 export function effectInWords(effect: Effect): string {
-  const { access, verb, object, columns, bounded } = effect
+  return (programInWords(effect) ?? requestInWords(effect) ?? objectInWords(effect)).replaceAll(UNKNOWN, '…')
+}
+
+/** Where it stands, nobody knows what will stand. */
+const UNKNOWN = '\ufffd'
+
+/** On a machine: a program that runs, or a way through it. */
+function programInWords({ verb, object, program, opaque }: Effect): string | undefined {
+  if (verb === 'forward') return `opens a way to ${object}`
+  if (verb === 'terminal') return 'opens a terminal'
+  if (program === undefined) return undefined
+  if (opaque === true)
+    return `${object === '' ? 'runs something' : `runs ${object}, and through it something`} that is not known before it runs`
+  return `runs ${object === '' ? program : object}`
+}
+
+function requestInWords({ access, request }: Effect): string | undefined {
+  if (request === undefined) return undefined
+  const { method, path, operations = [], tools = [] } = request
+  const does: Readonly<Partial<Record<Effect['access'], string>>> = { read: 'reads by', write: 'writes by' }
+  const called = tools.length > 0 ? `, calling ${tools.join(', ')}` : operations.length > 0 ? ` (${operations.join(', ')})` : ''
+  return `${does[access] ?? `${access === 'unknown' ? 'not understood' : access}:`} ${method} ${path}${called}`
+}
+
+function objectInWords({ access, verb, object, columns, bounded }: Effect): string {
   const named = object === '' ? '' : ` ${object}`
   const of = columns === undefined || columns.length === 0 ? '' : ` (${columns.map(lastName).join(', ')})`
   switch (access) {
@@ -34,8 +58,10 @@ export function effectInWords(effect: Effect): string {
 }
 
 /** Whether a reviewer should look twice. */
-function isGrave({ access, bounded, verb }: Effect): boolean {
-  return access === 'unknown' || access === 'admin' || access === 'schema' || bounded === false || verb === 'truncate'
+function isGrave({ access, bounded, verb, opaque }: Effect): boolean {
+  return (
+    opaque === true || access === 'unknown' || access === 'admin' || access === 'schema' || bounded === false || verb === 'truncate'
+  )
 }
 
 /** Each said once, the grave ones first. */

@@ -33,6 +33,16 @@ export type Frame =
   | ({ readonly kind: 'outcome'; readonly at: number } & Outcome)
   | { readonly kind: 'mark'; readonly at: number; readonly channel: number; readonly name: string; readonly detail: string }
 
+/** A clock that was set (by hand, by a machine that slept) is this far off from one that only ticks. */
+const setClockMs = 500
+
+/** Now, as frames tell it: by the clock that only ticks, to the microsecond, as long as the wall's clock agrees; else by the wall's. */
+export function microseconds(): number {
+  const ticked = performance.timeOrigin + performance.now()
+  const wall = Date.now()
+  return Math.round((Math.abs(wall - ticked) < setClockMs ? ticked : wall) * 1000)
+}
+
 /** One line of a replay. `from: 'gateway'` is what Sallyport itself decided or did. */
 export interface Line {
   readonly at: number

@@ -49,7 +49,7 @@ export function rulingText({ ruling, reviewers }: Frame & { readonly kind: 'ruli
 
 function outcomeText({ rows, bytes, durationMs, error }: Outcome): string {
   const took = `${durationMs.toFixed(1)} ms`
-  return error === undefined ? `${rows} rows, ${bytes} bytes, ${took}` : `failed: ${error}, ${took}`
+  return error === undefined ? `${rows} rows, ${bytes} bytes, ${took}` : `failed after ${took}: ${error}`
 }
 
 /** A text cut for reading, saying so; the recording keeps it whole. */

@@ -15,10 +15,10 @@ export async function detectProtocol(
   withinMs: number,
 ): Promise<Protocol | undefined> {
   const silent = protocols.find((protocol) => protocol.speaksFirst)
-  const until = Date.now() + withinMs
+  const until = performance.now() + withinMs
   let seen = Buffer.alloc(0)
   for (;;) {
-    const waitMs = seen.length === 0 && silent !== undefined ? silenceMs : Math.max(until - Date.now(), 0)
+    const waitMs = seen.length === 0 && silent !== undefined ? silenceMs : Math.max(until - performance.now(), 0)
     const chunk = await nextChunk(socket, waitMs)
     if (chunk === 'closed') return undefined
     if (chunk === 'late') return seen.length === 0 ? silent : undefined

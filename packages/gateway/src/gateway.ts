@@ -1,33 +1,27 @@
-// Accept, detect the protocol, admit, keep the session's place among the living, close. The life of every connection starts and ends here.
+// Accept, detect the protocol, serve, hang up. The life of every connection starts and ends here.
 
-import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { Denied, matchesAnyName, Misconfigured, Unreachable } from '@sallyport/core'
+import { Denied, Misconfigured } from '@sallyport/core'
 import type {
-  Asking,
   ClientFacts,
   Credential,
   Gate,
   GatewayTls,
-  Hop,
   Identity,
   Judge,
-  Login,
   Proof,
   Protocol,
   Recorder,
   ScramChallenge,
-  Session,
-  Statement,
   Target,
 } from '@sallyport/core'
 import { detectProtocol } from './detect.js'
+import { splitAddress } from './dialing.js'
 import { holdWithin, insideOf } from './inside.js'
 import type { Bounds } from './inside.js'
-import { splitAddress } from './dialing.js'
-import { LiveSession, microseconds } from './session.js'
-import type { Reviews } from './session.js'
+import type { LiveSession, Reviews } from './session.js'
+import { Sessions } from './sessions.js'
 
 export interface Proved {
   readonly identity: Identity
@@ -75,8 +69,8 @@ export interface Gateway {
   live(): readonly LiveSession[]
   end(sessionId: string, reason: string): boolean
   endWhere(doomed: (session: LiveSession) => boolean, reason: string): number
-  /** Cuts the live sessions whose grant is gone. */
-  definitionsChanged(): void
+  /** Cuts the live sessions whose grant is gone, and those whose target is elsewhere now; answers how many. */
+  definitionsChanged(): number
   stop(withinMs: number): Promise<void>
 }
 
@@ -88,12 +82,15 @@ class Node implements Gateway {
   readonly #parts: GatewayParts
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
-  readonly #sessions = new Map<string, LiveSession>()
+  readonly #sessions: Sessions
   #strangers = 0
+  /** Since the log last said so. */
+  #refused = 0
   #stopping = false
 
   constructor(parts: GatewayParts) {
     this.#parts = parts
+    this.#sessions = new Sessions(parts)
   }
 
   async listen(listener: { readonly protocol: string; readonly address: string }): Promise<{ protocol: string; address: string }> {
@@ -112,46 +109,37 @@ class Node implements Gateway {
   }
 
   live(): readonly LiveSession[] {
-    return [...this.#sessions.values()]
+    return this.#sessions.live()
   }
 
   end(sessionId: string, reason: string): boolean {
-    return this.endWhere((session) => session.id === sessionId, reason) > 0
+    return this.endWhere(({ id }) => id === sessionId, reason) > 0
   }
 
   endWhere(doomed: (session: LiveSession) => boolean, reason: string): number {
-    const ended = this.live().filter(doomed)
-    for (const session of ended) session.end(new Denied('session-ended', reason))
-    return ended.length
+    return this.#sessions.endWhere(doomed, reason)
   }
 
-  definitionsChanged(): void {
-    const definitions = this.#parts.definitions()
-    this.endWhere((session) => {
-      const target = definitions.targets.find((each) => each.name === session.target.name)
-      return target === undefined || !definitions.granted(session.identity, target)
-    }, 'the grant for this target was removed')
+  definitionsChanged(): number {
+    return this.#sessions.definitionsChanged()
   }
 
   async stop(withinMs: number): Promise<void> {
     this.#stopping = true
     for (const server of this.#servers) server.close()
-    this.endWhere(() => true, 'the gateway is stopping')
-    const until = Date.now() + withinMs
-    while ((this.#sessions.size > 0 || this.#sockets.size > 0) && Date.now() < until)
+    this.#sessions.stop()
+    const until = performance.now() + withinMs
+    while ((this.#sessions.size > 0 || this.#sockets.size > 0) && performance.now() < until)
       await new Promise((resolve) => setTimeout(resolve, 20))
     for (const socket of this.#sockets) socket.destroy()
-    for (const session of this.live()) await session.close('gateway stopped')
+    await this.#sessions.closeAll()
   }
 
   async #accept(socket: Socket, fixed: Protocol | undefined): Promise<void> {
-    const { limits, log } = this.#parts
+    const { limits } = this.#parts
     socket.on('error', () => {})
-    if (this.#stopping || this.#sockets.size >= limits.connections || this.#strangers >= limits.strangers) {
-      log('warn', 'connection refused: too many at once', { connections: this.#sockets.size, strangers: this.#strangers })
-      socket.destroy()
-      return
-    }
+    if (this.#stopping || this.#sockets.size >= limits.connections || this.#strangers >= limits.strangers)
+      return this.#refuse(socket)
     this.#sockets.add(socket)
     this.#strangers += 1
     let stranger = true
@@ -166,6 +154,18 @@ class Node implements Gateway {
       known()
     })
     await this.#serve(socket, fixed, known)
+  }
+
+  /** A flood of connections must not become one of the log. */
+  #refuse(socket: Socket): void {
+    socket.destroy()
+    this.#refused += 1
+    if (this.#refused > 1) return
+    setTimeout(() => {
+      const counts = { refused: this.#refused, connections: this.#sockets.size, strangers: this.#strangers }
+      this.#parts.log('warn', 'connections refused: too many at once', counts)
+      this.#refused = 0
+    }, refusalsMs).unref()
   }
 
   async #serve(socket: Socket, fixed: Protocol | undefined, known: () => void): Promise<void> {
@@ -193,13 +193,13 @@ class Node implements Gateway {
       log,
       challenge: (user) => authenticator.challenge(user),
       admit: async (login, asking) => {
-        const session = await this.#admit(login, asking, bounds)
+        const session = await this.#sessions.admit(login, asking, bounds)
         known()
         return session
       },
       identify: async (login) => {
         if (bounds !== undefined) throw new Denied('not-granted', 'no way leads on from here')
-        const { identity } = await this.#prove(login)
+        const { identity } = await this.#sessions.prove(login)
         known()
         return identity
       },
@@ -215,138 +215,12 @@ class Node implements Gateway {
       },
     }
   }
-
-  #prove({ user, proof, client }: Omit<Login, 'target'>): Promise<Proved> {
-    const { address, loopback, tls } = client
-    return this.#parts.authenticator.prove({ user, proof, tls, loopback, address })
-  }
-
-  async #admit(login: Login, asking: Asking | undefined, bounds: Bounds | undefined): Promise<Session> {
-    const { log } = this.#parts
-    const { address } = login.client
-    const proved = await this.#prove(login)
-    const definitions = this.#parts.definitions()
-    const target = findTarget(definitions.targets, login)
-    // One message for "no such target" and "not granted": a stranger to a target learns nothing about it.
-    if (target === undefined || !definitions.granted(proved.identity, target)) {
-      log('warn', 'login denied: no such target or no grant', {
-        identity: proved.identity.name,
-        target: login.target,
-        client: address,
-      })
-      throw new Denied(
-        'not-granted',
-        `no target ${login.target} for ${proved.identity.name}; see what you may reach with: sallyport targets`,
-      )
-    }
-    if (bounds !== undefined) holdWithin(bounds, proved.identity, target)
-    if (this.#stopping) throw new Denied('stopping', 'the gateway is stopping')
-    return this.#open(login, proved, target, asking)
-  }
-
-  async #open(login: Login, proved: Proved, target: Target, asking: Asking | undefined): Promise<Session> {
-    const { recorder, reviews, log } = this.#parts
-    const id = newSessionId()
-    const { identity } = proved
-    const startedAt = microseconds()
-    const base = { id, identity, target, client: login.client, startedAt }
-    const recording = recorder.open(base, (error) => session.end(error))
-    const judgeFor = this.#rememberedJudge(identity, target)
-    const credential = (): Promise<Credential> => this.#parts.definitions().credentialFor(target)
-    const hops = (): Promise<readonly Hop[]> => hopsTo(target, this.#parts.definitions())
-    const expiry = proved.token === undefined ? undefined : this.#expiry(id, proved.token.expiresAt)
-    const onClose = (): void => {
-      clearTimeout(expiry)
-      this.#sessions.delete(id)
-      log('info', 'session closed', { session: id })
-    }
-    const session = new LiveSession({ ...base, tokenId: proved.token?.id, judgeFor, credential, hops, reviews, recording, onClose })
-    this.#sessions.set(id, session)
-    log('info', 'session opened', { session: id, identity: identity.name, target: target.name, client: login.client.address })
-    await this.#judgeConnect(session, asking)
-    return session
-  }
-
-  /** Connecting is a statement too. It is on record only where a rule had a say: the session itself says that it was opened. */
-  async #judgeConnect(session: LiveSession, asking: Asking | undefined): Promise<void> {
-    const statement: Statement = {
-      id: 0,
-      kind: 'connect',
-      text: `connect to ${session.target.name}`,
-      parameters: [],
-      effects: [],
-      held: true,
-    }
-    if (!session.ruledBy(statement)) return
-    const ruling = await session.judge(statement, asking)
-    if (ruling.kind === 'deny' || ruling.kind === 'mask') {
-      await session.close('denied')
-      const reason = ruling.kind === 'deny' ? ruling.reason : 'a connection cannot be masked'
-      throw new Denied('connect-denied', `denied by rule ${ruling.rule ?? 'default'}: ${reason}`)
-    }
-  }
-
-  /** The judge of this identity here, made again when the definitions were replaced. */
-  #rememberedJudge(identity: Identity, target: Target): () => Judge {
-    let definitions = this.#parts.definitions()
-    let judge = definitions.judgeFor(identity, target)
-    return () => {
-      const now = this.#parts.definitions()
-      if (now !== definitions) {
-        definitions = now
-        judge = now.judgeFor(identity, now.targets.find((each) => each.name === target.name) ?? target)
-      }
-      return judge
-    }
-  }
-
-  #expiry(id: string, expiresAt: Date): NodeJS.Timeout {
-    // setTimeout holds 2^31-1 ms at most; a token that lives longer is looked at again then.
-    const leftMs = expiresAt.getTime() - Date.now()
-    const step = Math.min(Math.max(leftMs, 0), 2 ** 31 - 1)
-    return setTimeout(() => {
-      if (leftMs <= step) this.end(id, 'the access token expired')
-      else this.#expiry(id, expiresAt)
-    }, step).unref()
-  }
 }
 
-/** 100 bits, in lower case and digits: fits a URL, a shell and a search box. */
-function newSessionId(): string {
-  const alphabet = 'abcdefghijkmnpqrstuvwxyz23456789'
-  return `s${[...randomBytes(20)].map((byte) => alphabet[byte & 31]).join('')}`
-}
-
+/** Connections that are refused within this are one line of the log. */
+const refusalsMs = 1_000
 /** For what was last said to arrive. */
 const goodbyeMs = 2_000
-
-/** A longer way is a mistake, and one without an end a loop: configurations with either are refused before. */
-const mostHops = 4
-
-/** The first to be met first. The way is the operator's: who may reach the target needs no grant for it, and gets nothing of it. */
-async function hopsTo(target: Target, definitions: Definitions): Promise<readonly Hop[]> {
-  const hops: Hop[] = []
-  for (let { via } = target; via !== undefined;) {
-    const name = via
-    const hop = definitions.targets.find((each) => each.name === name && each.protocol === target.protocol)
-    if (hop === undefined || hops.length >= mostHops)
-      throw new Unreachable('target-unreachable', `the way to target ${target.name} leads through ${name}, and not on from there`)
-    hops.unshift({ target: hop, credential: await definitions.credentialFor(hop) })
-    ;({ via } = hop)
-  }
-  return hops
-}
-
-function findTarget(targets: readonly Target[], login: Login): Target | undefined {
-  const ofProtocol = targets.filter((target) => target.protocol === login.protocol)
-  const exact = ofProtocol.find((target) => target.name === login.target)
-  if (exact !== undefined) return exact
-  const inside = ofProtocol.find((target) => login.target.startsWith(`${target.name}.`))
-  if (inside === undefined) return undefined
-  const database = login.target.slice(inside.name.length + 1)
-  if (database === inside.database) return inside
-  return matchesAnyName(inside.databases, database) ? { ...inside, database } : undefined
-}
 
 function clientFacts(socket: Socket): ClientFacts {
   const address = socket.remoteAddress ?? ''

@@ -1,6 +1,6 @@
 // One identity on one target through one connection: the order of judging, recording and asking is written here, once.
 
-import { Denied, RecordingFailed, Unreachable } from '@sallyport/core'
+import { Denied, microseconds, RecordingFailed, Unreachable } from '@sallyport/core'
 import type {
   Allowed,
   Asking,
@@ -59,9 +59,6 @@ export interface SessionParts {
   readonly recording: Recording
   readonly onClose: () => void
 }
-
-/** Microseconds since the Unix epoch. */
-export const microseconds = (): number => Math.round((performance.timeOrigin + performance.now()) * 1000)
 
 export class LiveSession implements Session {
   readonly #parts: SessionParts

@@ -1,14 +1,13 @@
 // The main thread's side of the record: frames go into the spool, and nothing goes on that is not as durable as its target asks.
 // Where the record cannot be kept, every open recording is told, and none is opened until it can be again.
 
-import { RecordingFailed } from '@sallyport/core'
+import { microseconds, RecordingFailed } from '@sallyport/core'
 import type { Durability, Frame, RecordedSession, Recording, Settled } from '@sallyport/core'
 import { join } from 'node:path'
 import { defaultLimits } from './recorder-options.js'
 import type { LocalRecorder, RecorderLimits, RecorderOptions, RecorderStatus } from './recorder-options.js'
 import { MAX_FRAME_BYTES, encodeClosed, encodeFrame, encodeOpened, encodeStarted } from './codec.js'
 import { ShipperLink } from './shipper-link.js'
-import { microseconds } from './shipper.js'
 import type { ShipperReport } from './shipper.js'
 import { Spool, makeSpoolDirectory, spoolEnd } from './spool.js'
 import { PositionWaits } from './waits.js'
@@ -195,7 +194,7 @@ class SpoolRecorder implements LocalRecorder {
       case 'stalled':
         if (this.#stalled === undefined)
           this.#options.log('warn', 'the database cannot be written; the record waits on disk', { error: report.message })
-        this.#stalled = { since: this.#stalled?.since ?? Date.now(), message: report.message }
+        this.#stalled = { since: this.#stalled?.since ?? performance.now(), message: report.message }
         return
       case 'log':
         this.#options.log(report.level, report.message, report.facts)
@@ -240,7 +239,7 @@ class SpoolRecorder implements LocalRecorder {
     if (
       this.#stalled !== undefined &&
       this.#failure === undefined &&
-      Date.now() - this.#stalled.since > this.#limits.databaseGoneMs
+      performance.now() - this.#stalled.since > this.#limits.databaseGoneMs
     ) {
       this.#fail(failed('database-gone', `the database has been gone for too long: ${this.#stalled.message}`))
     }

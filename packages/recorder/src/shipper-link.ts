@@ -31,7 +31,7 @@ export class ShipperLink {
   readonly #events: ShipperEvents
   readonly #flags: Int32Array
   #thread: ShipperThread
-  #startedAt = Date.now()
+  #startedAt = performance.now()
   #deaths = 0
   #stopping = false
   #retry: NodeJS.Timeout | undefined
@@ -48,7 +48,7 @@ export class ShipperLink {
 
   #launch(): ShipperThread {
     const thread = this.#start(this.#config)
-    this.#startedAt = Date.now()
+    this.#startedAt = performance.now()
     Atomics.store(this.#flags, ShipperFlag.idle, 0)
     thread.onReport((report) => this.#events.onReport(report))
     thread.onEnd((reason) => this.#died(reason))
@@ -58,7 +58,7 @@ export class ShipperLink {
   #died(reason: string): void {
     this.#ended()
     if (this.#stopping) return
-    this.#deaths = Date.now() - this.#startedAt > WELL_AFTER_MS ? 1 : this.#deaths + 1
+    this.#deaths = performance.now() - this.#startedAt > WELL_AFTER_MS ? 1 : this.#deaths + 1
     const givenUp = this.#deaths > RESTARTS
     if (givenUp) this.#events.onGivenUp(reason)
     else this.#events.onReport({ kind: 'log', level: 'error', message: 'the shipper died and is started again', facts: { reason } })

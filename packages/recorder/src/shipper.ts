@@ -1,6 +1,7 @@
 // The shipper: brings the spool into the database, in a worker thread of its own. Gentle as long as it may lag; whatever goes wrong, it
 // asks the database anew where it stands and goes on from there.
 
+import { microseconds } from '@sallyport/core'
 import { join } from 'node:path'
 import { Ledger } from './ledger.js'
 import { openNodeKey, readHead, writeHead } from './node-key.js'
@@ -52,8 +53,6 @@ const TORN_RETRY_MS = 50
 const TORN_RETRIES = 100
 const FIRST_BACKOFF_MS = 200
 const LONGEST_BACKOFF_MS = 10_000
-
-export const microseconds = (): number => Date.now() * 1000
 
 class Shipper {
   readonly #start: ShipperStart
@@ -127,9 +126,10 @@ class Shipper {
         Atomics.store(this.#flags, ShipperFlag.idle, 0)
         const batch = ledger.cut(position ?? reader.position)
         await this.#sink.write(batch)
-        if (batch.checkpoints.length > 0) writeHead(this.#start.home, { key: this.#key.id, ...ledger.head })
+        // What is shipped makes room first: on a disk that it filled itself nothing more could be written.
         reader.deleteBefore(batch.to)
         this.#port.report({ kind: 'shipped', position: batch.to })
+        if (batch.checkpoints.length > 0) writeHead(this.#start.home, { key: this.#key.id, ...ledger.head })
         succeeded()
         await this.#rest(performance.now() - began)
       }

@@ -52,7 +52,7 @@ export class KeptCatalogues<Read, Catalogue> {
     const { current } = place
     if (current === undefined) return this.#newest(reach, place)
     if (freshness === 'any') return current.catalogue
-    const ageMs = Date.now() - current.readAtMs
+    const ageMs = performance.now() - current.readAtMs
     if (ageMs >= (freshness === 'unknown-name' ? unknownNameMs : staleMs)) return this.#newest(reach, place)
     if (ageMs >= aheadMs) this.#readAhead(reach, place)
     return current.catalogue
@@ -60,7 +60,7 @@ export class KeptCatalogues<Read, Catalogue> {
 
   /** Where it fails, whoever must wait for a reading hears of it. */
   #readAhead(reach: Reach, place: Place<Catalogue>): void {
-    if (place.reading === undefined && Date.now() - place.beganAtMs >= unknownNameMs)
+    if (place.reading === undefined && performance.now() - place.beganAtMs >= unknownNameMs)
       this.#read(reach, place).catch(() => undefined)
   }
 
@@ -68,14 +68,19 @@ export class KeptCatalogues<Read, Catalogue> {
   markStale({ target }: Reach): void {
     const place = this.#place(target)
     place.stale = true
-    if (place.current !== undefined) place.current = { ...place.current, readAtMs: 0 }
+    if (place.current !== undefined) place.current = { ...place.current, readAtMs: Number.NEGATIVE_INFINITY }
   }
 
   #place(target: Target): Place<Catalogue> {
     const known = this.#placeOf.get(target)
     if (known !== undefined) return known
     const key = this.#source.placeOf(target)
-    const place = this.#places.get(key) ?? { current: undefined, reading: undefined, beganAtMs: 0, stale: false }
+    const place = this.#places.get(key) ?? {
+      current: undefined,
+      reading: undefined,
+      beganAtMs: Number.NEGATIVE_INFINITY,
+      stale: false,
+    }
     this.#places.set(key, place)
     this.#placeOf.set(target, place)
     return place
@@ -96,13 +101,13 @@ export class KeptCatalogues<Read, Catalogue> {
 
   #read(reach: Reach, place: Place<Catalogue>): Promise<Catalogue> {
     place.stale = false
-    place.beganAtMs = Date.now()
+    place.beganAtMs = performance.now()
     const done: Promise<Catalogue> = this.#source.read(reach).then(
       (read) => {
         // A newer reading has begun, because the schema changed during this one.
         if (place.reading?.done !== done) return this.of(reach, 'fresh')
         const catalogue = this.#source.made(read, place.current?.catalogue)
-        place.current = { catalogue, readAtMs: Date.now() }
+        place.current = { catalogue, readAtMs: performance.now() }
         place.reading = undefined
         return catalogue
       },

@@ -57,9 +57,9 @@ export function runsProgram(data: string, program: string): boolean {
 
 /** An ended server that nobody has reaped yet still has a process id; removing its file is the last thing it does. */
 async function gone(pid: number, data: string, withinMs: number): Promise<boolean> {
-  const until = Date.now() + withinMs
+  const until = performance.now() + withinMs
   while (isAlive(pid) && readPostmaster(data)?.pid === pid) {
-    if (Date.now() > until) return false
+    if (performance.now() > until) return false
     await sleep(POLL_MS)
   }
   return true
@@ -89,8 +89,8 @@ export async function becomesReady(
   ended: () => boolean,
   withinMs: number,
 ): Promise<Postmaster | undefined> {
-  const until = Date.now() + withinMs
-  while (Date.now() < until && !ended()) {
+  const until = performance.now() + withinMs
+  while (performance.now() < until && !ended()) {
     const found = readPostmaster(data)
     if (found?.pid === pid && found.ready) return found
     await sleep(POLL_MS)

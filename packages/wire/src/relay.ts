@@ -63,7 +63,7 @@ class Relay<Question, Answer> {
   #settling = false
   #over = false
   #endAfterFlush: string | undefined
-  #lastActivity = Date.now()
+  #lastActivity = performance.now()
   #idleTimer: NodeJS.Timeout | undefined
   #finish: (end: { outcome: string; bug?: unknown }) => void = () => {}
 
@@ -103,7 +103,7 @@ class Relay<Question, Answer> {
 
   #receive(from: Side, chunk: Buffer): void {
     if (this.#over) return
-    this.#lastActivity = Date.now()
+    this.#lastActivity = performance.now()
     if (this.#settling) this.#waiting.push({ from, chunk })
     else this.attempt(() => this.#parts.wire.receive(from, chunk))
   }
@@ -251,7 +251,7 @@ class Relay<Question, Answer> {
   }
 
   #watchIdle(idleMs: number): void {
-    const quietMs = Date.now() - this.#lastActivity
+    const quietMs = performance.now() - this.#lastActivity
     if (quietMs >= idleMs) this.#fail(this.#parts.idleError())
     else this.#idleTimer = setTimeout(() => this.#watchIdle(idleMs), idleMs - quietMs).unref()
   }

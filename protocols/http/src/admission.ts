@@ -1,11 +1,13 @@
 // Where to, who, and whether they may be there at all: the same for a request, a tunnel and a WebSocket.
 
+import type { ClientFacts } from '@sallyport/core'
+import { addressOf } from './addresses.js'
 import type { Connection, Shared } from './connection.js'
 import { holdsToken } from './headers.js'
 import { allOf } from './message.js'
 import type { Fields, Request } from './message.js'
 import { badRequest, Refused, unauthenticated } from './refusal.js'
-import { routeOf, shownBy, standsForMany } from './routing.js'
+import { routeOf, shownBy } from './routing.js'
 import type { Route, Shown } from './routing.js'
 import type { Place } from './sessions.js'
 
@@ -33,9 +35,14 @@ export async function admitted(
     throw badRequest('token-in-path', 'an access token must not stand in the path or the query')
   const place = await shared.sessions.enter(shown, route.target, connection.facts, connection.gate)
   connection.joined(place.session)
-  if (standsForMany(place.session.target))
+  if (addressOf(place.session.target).many)
     throw badRequest('only-tunnels', 'this target stands for many hosts; name one with CONNECT, as a proxy is asked', 404)
   return { route, shown, place }
+}
+
+/** Of the caller, without the port. */
+export function hostOf({ address }: ClientFacts): string {
+  return address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
 }
 
 /** Node's parser refuses most of these by itself; a second look costs nothing and does not depend on its settings (RFC 9112, section 6). */

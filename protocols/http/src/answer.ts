@@ -1,20 +1,19 @@
 // What the target answers, on its way to the caller: fields filtered, body masked or looked into, all of it recorded as the caller sees it.
 
-import { createBrotliDecompress, createGunzip, createInflate } from 'node:zlib'
 import type { Transform } from 'node:stream'
 import { isKnownError, Unreachable } from '@sallyport/core'
 import type { Ruling, Settled } from '@sallyport/core'
-import { maskBody, Masker, Unmaskable } from '@sallyport/masking'
+import { Unmaskable } from '@sallyport/masking'
 import type { Dispatcher } from 'undici'
+import { AnswerBody, text } from './answer-body.js'
+import type { AnswerFields } from './answer-body.js'
 import type { Exchange } from './exchange.js'
 import { refuseIn } from './grpc.js'
-import { forClient, mayNotPass, without } from './headers.js'
-import { field, mediaType } from './message.js'
-import { watchModel } from './models.js'
+import { forClient, mayNotPass } from './headers.js'
 import type { ExchangeRecord } from './record.js'
-import { problemOf, problemOfDenial, Refused } from './refusal.js'
+import { problemOf, problemOfDenial, Refused, render } from './refusal.js'
+import type { Problem } from './refusal.js'
 import { ClientSink } from './sink.js'
-import { inTurn, rewriteJson } from './stages.js'
 import type { Stage } from './stages.js'
 import type { ToolLists } from './tool-lists.js'
 import type { Understood } from './understand.js'
@@ -30,27 +29,13 @@ export interface AnswerParts {
 }
 
 type Controller = Dispatcher.DispatchController
-type Headers = Record<string, string | string[]>
-
-/** What would let a caller do without an answer, or ask for a part of one; a masked answer has no part. */
-const conditional = new Set(['if-none-match', 'if-modified-since', 'if-range', 'range'])
-/** They were made of the unmasked bytes. */
-const ofTheOriginal = [
-  'content-length',
-  'etag',
-  'last-modified',
-  'content-md5',
-  'digest',
-  'content-digest',
-  'repr-digest',
-  'content-encoding',
-  'x-goog-hash',
-]
+type Trailers = Readonly<Record<string, string | string[] | undefined>>
 
 export class Answering implements Dispatcher.DispatchHandler {
   readonly done: Promise<void>
   readonly #parts: AnswerParts
   readonly #sink: ClientSink
+  readonly #body: AnswerBody
   readonly #startedAt = performance.now()
   #controller: Controller | undefined
   #stage: Stage | undefined
@@ -62,23 +47,20 @@ export class Answering implements Dispatcher.DispatchHandler {
 
   constructor(parts: AnswerParts) {
     this.#parts = parts
-    const { place, reply, request, gone } = parts.exchange
+    const { place, reply, request } = parts.exchange
     this.#sink = new ClientSink(place.session, reply, parts.record, request.method === 'HEAD')
+    this.#body = new AnswerBody(parts)
     this.done = new Promise((resolve) => (this.#finish = resolve))
-    gone.addEventListener('abort', () => this.abandoned(), { once: true })
+    reply.once('close', () => this.abandoned())
   }
 
   /** The fields as the target gets them, where the answer must be one that can be looked into. */
   asking(headers: readonly string[]): string[] {
-    if (!this.#looksInside()) return [...headers]
-    const masks = this.#parts.ruling.kind === 'mask'
-    const dropped = new Set(['accept-encoding', ...(masks ? conditional : [])])
-    return [...without(headers, dropped), 'accept-encoding', 'identity']
+    return this.#body.asking(headers)
   }
 
-  /** Whether a list of MCP tools may be in the answer. */
-  listsTools(): boolean {
-    return this.#parts.understood.facts.calls.some((call) => call.method === 'tools/list') || this.#isRpcStream()
+  get listsTools(): boolean {
+    return this.#body.listsTools
   }
 
   /** The caller is gone. */
@@ -119,7 +101,7 @@ export class Answering implements Dispatcher.DispatchHandler {
     }
   }
 
-  onResponseEnd(_controller: Controller, trailers: Readonly<Record<string, string | string[] | undefined>>): void {
+  onResponseEnd(_controller: Controller, trailers: Trailers): void {
     if (this.#over) return
     if (this.#unpack === undefined) return this.#complete(trailers)
     this.#unpack.once('end', () => this.#complete({}))
@@ -135,75 +117,14 @@ export class Answering implements Dispatcher.DispatchHandler {
     if (!this.#over) this.#fail(error)
   }
 
-  // ---- what becomes of the body ----
+  // ---- the body ----
 
-  #looksInside(): boolean {
-    const { ruling, understood } = this.#parts
-    return ruling.kind === 'mask' || understood.facts.calls.length > 0 || this.#isModel() || this.#isRpcStream()
-  }
-
-  #isModel(): boolean {
-    return this.#parts.understood.effects.some((effect) => effect.verb === 'ask-model')
-  }
-
-  /** A stream of an MCP session may repeat what an earlier request was answered. */
-  #isRpcStream(): boolean {
-    const { fields, method } = this.#parts.exchange
-    return method === 'GET' && field(fields, 'mcp-session-id') !== undefined
-  }
-
-  #prepare(status: number, headers: Headers): void {
-    const { exchange, ruling, statement } = this.#parts
-    const empty = status === 204 || status === 304 || exchange.method === 'HEAD' || headers['content-length'] === '0'
-    if (!this.#looksInside()) return
-    const encoding = text(headers['content-encoding'])
-    const stages = empty ? [] : this.#stages(text(headers['content-type']), unpackers[packing(encoding)] === undefined)
-    const masks = ruling.kind === 'mask'
-    if (masks) for (const name of ofTheOriginal) if (name !== 'content-length' || !empty) delete headers[name]
-    if (stages === 'not-maskable') {
-      const reason = `the answer is ${text(headers['content-type']) ?? 'of no stated type'}, which cannot be masked; the target has already done what was asked`
-      throw new Refused(
-        problemOfDenial({ kind: 'deny', cause: 'not-maskable', rule: ruling.rule, reason }, exchange.place.session.id, statement),
-      )
-    }
-    if (masks) headers['accept-ranges'] = 'none'
-    this.#stage = inTurn(stages)
-    if (this.#stage === undefined) return
-    this.#unpack = this.#unpacking(encoding)
-    delete headers['content-encoding']
-    delete headers['content-length']
-  }
-
-  #stages(contentType: string | undefined, sealed: boolean): Stage[] | 'not-maskable' {
-    const type = mediaType(contentType)
-    const { exchange, ruling, record, tools } = this.#parts
-    const { session } = exchange.place
-    const stages: Stage[] = []
-    const mark = (name: string, detail: string): void => record.mark(name, detail)
-    if (this.listsTools()) {
-      const trouble = (reason: string): void => exchange.connection.gate.log('warn', 'what tools say cannot be kept', { reason })
-      const stage = rewriteJson(type, tools.filter(session, 'POST', exchange.route.path, mark, trouble))
-      if (stage !== undefined) stages.push(stage)
-      else if (session.mayRule) return 'not-maskable'
-    }
-    if (ruling.kind === 'mask') {
-      const masker = new Masker(ruling.masks, { hash: this.#parts.salt, token: `${this.#parts.salt} ${session.id}` })
-      const stage = contentType === undefined ? emptyStage : maskBody(masker, contentType)
-      if (stage === undefined) return 'not-maskable'
-      stages.push(stage)
-    }
-    if (this.#isModel() && stages.length === 0 && sealed) return []
-    if (this.#isModel()) stages.push(watchModel(type, (answer) => mark('model', JSON.stringify(answer))))
-    return stages
-  }
-
-  #unpacking(encoding: string | undefined): Transform | undefined {
-    const unpack = unpackers[packing(encoding)]
-    if (unpack === undefined) throw new Unmaskable(`the answer is packed as ${encoding ?? ''}`)
-    const made = unpack()
-    made?.on('data', (chunk: Buffer) => this.#deliver(chunk))
-    made?.on('error', () => this.#fail(new Unmaskable('the answer cannot be unpacked')))
-    return made
+  #prepare(status: number, headers: AnswerFields): void {
+    const prepared = this.#body.prepare(status, headers)
+    this.#stage = prepared?.stage
+    this.#unpack = prepared?.unpack
+    this.#unpack?.on('data', (chunk: Buffer) => this.#deliver(chunk))
+    this.#unpack?.on('error', () => this.#fail(new Unmaskable('the answer cannot be unpacked')))
   }
 
   #deliver(chunk: Buffer): void {
@@ -215,11 +136,11 @@ export class Answering implements Dispatcher.DispatchHandler {
     }
   }
 
-  #complete(trailers: Readonly<Record<string, string | string[] | undefined>>): void {
+  #complete(trailers: Trailers): void {
     if (this.#over) return
     try {
       if (this.#stage !== undefined) this.#wait(this.#sink.write(this.#stage.end()))
-      const kept = this.#stage === undefined ? this.#trailers(trailers) : []
+      const kept = this.#stage === undefined && this.#parts.ruling.kind !== 'mask' ? this.#trailers(trailers) : []
       const ended = this.#sink.end(Object.fromEntries(kept))
       if (ended instanceof Promise)
         void ended.then(
@@ -232,7 +153,7 @@ export class Answering implements Dispatcher.DispatchHandler {
     }
   }
 
-  #trailers(trailers: Readonly<Record<string, string | string[] | undefined>>): readonly (readonly [string, string])[] {
+  #trailers(trailers: Trailers): readonly (readonly [string, string])[] {
     const kept = Object.entries(trailers).flatMap(([name, value]) =>
       mayNotPass(name) || value === undefined ? [] : [[name, text(value) ?? ''] as const],
     )
@@ -285,13 +206,29 @@ export class Answering implements Dispatcher.DispatchHandler {
         cause,
       })
     }
+    this.#sink.stop()
+    this.#told(problem)
     this.#end(`${problem.status} ${problem.detail}`)
     this.#controller?.abort(new Error(problem.code))
     this.#unpack?.destroy()
     refuseIn(exchange.fields, reply, problem, request.method === 'HEAD')
   }
 
-  #problem(error: unknown): ReturnType<typeof problemOf> {
+  /** On record as the caller sees it. */
+  #told(problem: Problem): void {
+    const { exchange, record } = this.#parts
+    if (exchange.reply.headersSent || exchange.place.over) return
+    const { headers, body } = render(problem)
+    try {
+      record.response(problem.status, headers)
+      record.body('upstream', body)
+    } catch (cause) {
+      // The record is over: so is the session, and nothing of the target's is told.
+      if (!isKnownError(cause)) throw cause
+    }
+  }
+
+  #problem(error: unknown): Problem {
     const { exchange, statement, ruling } = this.#parts
     if (error instanceof Unmaskable) {
       const reason = `${error.message}, so that it cannot be masked; the target has already done what was asked`
@@ -329,28 +266,6 @@ export class Answering implements Dispatcher.DispatchHandler {
     }
     this.#finish()
   }
-}
-
-const unpackers: Readonly<Record<string, () => Transform | undefined>> = {
-  identity: () => undefined,
-  gzip: () => createGunzip(),
-  'x-gzip': () => createGunzip(),
-  deflate: () => createInflate(),
-  br: () => createBrotliDecompress(),
-}
-
-const packing = (encoding: string | undefined): string => (encoding ?? 'identity').trim().toLowerCase()
-
-/** An answer that does not say what it is has to be empty. */
-const emptyStage: Stage = {
-  push: () => {
-    throw new Unmaskable('the answer does not say what it is')
-  },
-  end: () => Buffer.alloc(0),
-}
-
-function text(value: string | string[] | undefined): string | undefined {
-  return Array.isArray(value) ? value.join(', ') : value
 }
 
 /** A fault of our own, as opposed to one of undici's or the network's. */

@@ -1,8 +1,8 @@
 // May it: the rules are asked, and where people must be, the request is held for as long as its caller has patience.
 
 import { createHash } from 'node:crypto'
+import { holdsStandIn, writesStandIn } from '@sallyport/core'
 import type { Asking, Mask, Ruling, Settled, Statement, Traced } from '@sallyport/core'
-import { holdsToken as holdsStandIn } from '@sallyport/masking'
 import { describedHeaders } from './describing.js'
 import { waitingDenial } from './holding.js'
 import type { Held } from './holding.js'
@@ -31,25 +31,33 @@ export interface Decided {
 
 export async function decide(exchange: Deciding, understood: Understood, body: Body): Promise<Decided> {
   const { place } = exchange
-  const binding = bindingOf(exchange, body)
-  const before = binding === undefined ? undefined : place.held.claim(binding)
+  const before = place.held.waiting ? claimed(exchange, body) : undefined
   if (before !== undefined) return await resume(exchange, understood, body, before)
   const statement = statementOf(place.nextStatement(), understood)
-  const unseen = new AbortController()
+  let unseen: AbortController | undefined
   let held: Held | undefined
   const settled = place.session.judge(statement, {
     ...askingOf(statement, understood, body),
-    signal: unseen.signal,
+    /** Few requests wait for people; the others need none. */
+    get signal() {
+      return (unseen ??= new AbortController()).signal
+    },
     onWait: ({ review, address }) => {
       // Nobody can agree to what is not there yet, and what waits must have a place to wait in.
-      if (binding === undefined || place.held.full) unseen.abort()
+      if (body.seen === 'unseen' || place.held.full) unseen?.abort()
       else queueMicrotask(() => held !== undefined && Object.assign(held, { review, address }))
     },
   })
   if (!(settled instanceof Promise)) return { statement: statement.id, ruling: hinted(settled, understood) }
+  const binding = bindingOf(exchange, body)
   if (binding === undefined) return { statement: statement.id, ruling: unheld(await settled) }
   held = place.held.add(statement.id, binding, settled)
   return await waited(exchange, held)
+}
+
+function claimed(exchange: Deciding, body: Body): Held | undefined {
+  const binding = bindingOf(exchange, body)
+  return binding === undefined ? undefined : exchange.place.held.claim(binding)
 }
 
 /** What is asked the first time and when an approved request comes again. */
@@ -130,5 +138,5 @@ export function traced(masks: readonly Mask[], understood: Understood): Settled<
 function writtenBack(statement: Statement, understood: Understood, body: Body): string | undefined {
   if (understood.effects.every((effect) => effect.access === 'read') || !Buffer.isBuffer(body.seen)) return undefined
   const held = holdsStandIn(body.seen.toString('latin1')) || holdsStandIn(statement.text)
-  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
+  return held ? writesStandIn : undefined
 }

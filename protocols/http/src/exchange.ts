@@ -1,16 +1,17 @@
 // The life of one request: who, where, what, may it, and only then on to the target.
 
 import type { Ruling } from '@sallyport/core'
-import { admitted } from './admission.js'
+import { addressOf } from './addresses.js'
+import { admitted, hostOf } from './admission.js'
 import { Answering } from './answer.js'
 import type { Connection, Shared } from './connection.js'
 import { decide } from './deciding.js'
 import type { Decided, Deciding } from './deciding.js'
 import { isGrpc, refuseIn } from './grpc.js'
-import { basePath, forTarget, holdsToken } from './headers.js'
-import { field, fieldsOf } from './message.js'
+import { forTarget } from './headers.js'
+import { field, fieldsOf, isGone } from './message.js'
 import type { Fields, Reply, Request } from './message.js'
-import { covered, ExchangeRecord } from './record.js'
+import { ExchangeRecord, recordable } from './record.js'
 import { problemOf, problemOfDenial, render } from './refusal.js'
 import type { Problem } from './refusal.js'
 import { drain, passedOn, readAhead, tooMuchLeft } from './request-body.js'
@@ -34,6 +35,14 @@ export interface Exchange extends Deciding {
 /** Made once: a reason made for each request, with its stack, is costly. */
 const over = new Error('the exchange is over')
 
+/** Only what waits for people asks for it: a signal for each request would cost more than judging it. */
+function goneOf(reply: Reply): AbortSignal {
+  if (isGone(reply)) return AbortSignal.abort(over)
+  const gone = new AbortController()
+  reply.once('close', () => gone.abort(over))
+  return gone.signal
+}
+
 /** `goOn`: sends 100 Continue where the caller waits for it. */
 export async function serveRequest(
   request: Request,
@@ -44,16 +53,29 @@ export async function serveRequest(
 ): Promise<void> {
   const headOnly = request.method === 'HEAD'
   const absolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(request.url ?? '')
-  const gone = new AbortController()
-  reply.once('close', () => gone.abort(over))
   const fields = fieldsOf(request)
   try {
     const { route, shown, place } = await admitted(request, fields, connection, shared, absolute)
     const done = place.begin()
     reply.once('close', done)
     try {
+      const method = request.method ?? ''
+      let gone: AbortSignal | undefined
       await judged(
-        { request, reply, fields, method: request.method ?? '', route, shown, place, connection, shared, gone: gone.signal },
+        {
+          request,
+          reply,
+          fields,
+          method,
+          route,
+          shown,
+          place,
+          connection,
+          shared,
+          get gone() {
+            return (gone ??= goneOf(reply))
+          },
+        },
         goOn,
       )
     } catch (error) {
@@ -118,23 +140,14 @@ function closing(problem: Problem, request: Request, fields: Fields): Problem {
   return tooMuchLeft(request, fields) ? { ...problem, headers: { ...problem.headers, connection: 'close' } } : problem
 }
 
-/** What the caller showed stays out, wherever else it was put. */
-function recordable(fields: Fields, shown: Shown): Fields {
-  return fields.flatMap(([name, value]) => {
-    if (shown.carriers.includes(name)) return []
-    return [[name, holdsToken(value, shown.token) ? covered : value] as const]
-  })
-}
-
 async function forward(exchange: Exchange, understood: Understood, body: Body, statement: number, ruling: Ruling): Promise<void> {
   const { place, fields, method, route, connection, shown, request, shared } = exchange
   const { session, stored } = place
   const record = new ExchangeRecord(session, statement)
-  const address = new URL(session.target.address)
-  const path = basePath(session.target) + route.path
-  const host = connection.facts.address.slice(0, connection.facts.address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
+  const address = addressOf(session.target)
+  const path = address.base + route.path
   const answering = new Answering({ exchange, understood, statement, ruling, record, tools: shared.tools, salt: shared.salt })
-  const own = forTarget(fields, route, { shown, host }, session.target)
+  const own = forTarget(fields, route, { shown, host: hostOf(connection.facts) }, session.target)
   const whole = Buffer.isBuffer(body.seen) ? body.seen : undefined
   const streamed = body.seen === 'unseen'
   record.request(method, route.path, recordable(fields, shown))
@@ -145,13 +158,13 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   const outgoing = { method, path, host: address.host, headers: answering.asking(own), body: whole, streamed }
   const headers = await stored.applied(outgoing).catch((error: unknown) => answering.failed(error))
   if (headers === undefined) return
-  if (answering.listsTools())
+  if (answering.listsTools)
     await shared.tools.recall(session, route.path, (reason) =>
       connection.gate.log('warn', 'what tools said before cannot be read', { reason }),
     )
   // Everything about the request is on record, at the target's durability, before any of it goes on.
   await session.settled()
-  if (exchange.gone.aborted) return answering.abandoned()
+  if (isGone(exchange.reply)) return answering.abandoned()
   const trailers = (): Trailers => {
     const found = trailersOf(request, session.target, shown)
     if (found.length > 0) record.trailers('request trailers', found)
@@ -172,5 +185,5 @@ async function forward(exchange: Exchange, understood: Understood, body: Body, s
   )
   await answering.done
   // An answer may come before the end of its request.
-  if (!request.readableEnded) drain(request)
+  if (body.seen !== 'absent' && !request.readableEnded) drain(request)
 }

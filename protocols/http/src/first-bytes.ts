@@ -5,6 +5,7 @@ import { isIP } from 'node:net'
 import { isKnownError } from '@sallyport/core'
 import type { ClientConnection } from '@sallyport/core'
 import { acceptTls } from '@sallyport/wire'
+import { addressOf } from './addresses.js'
 import type { Connection, Shared } from './connection.js'
 
 export interface Opened {
@@ -38,7 +39,7 @@ export async function openConnection(
       connection,
     }
   try {
-    const host = connection.fixed === undefined ? undefined : new URL(connection.fixed.target.address).hostname
+    const host = connection.fixed === undefined ? undefined : addressOf(connection.fixed.target).url.hostname
     const fixed = host === undefined ? undefined : gate.tls.contextFor?.(host)
     const secured = await acceptTls(stream, {
       context: fixed ?? gate.tls.context,

@@ -1,6 +1,7 @@
 // Which fields go on, both ways (RFC 9110, section 7.6.1; RFC 9112, section 9.6), and what is said anew in their place.
 
 import type { Target } from '@sallyport/core'
+import { addressOf } from './addresses.js'
 import { allOf, listed } from './message.js'
 import type { Fields } from './message.js'
 import { portOf } from './routing.js'
@@ -61,7 +62,7 @@ export function forTarget(fields: Fields, route: Route, caller: Caller, target: 
   const scheme = route.origin.slice(0, route.origin.indexOf(':'))
   const address = caller.host.includes(':') ? `"[${caller.host}]"` : caller.host
   const authority = route.origin.slice(route.origin.indexOf('//') + 2)
-  out.push('host', new URL(target.address).host, 'via', '1.1 sallyport', 'x-forwarded-for', caller.host)
+  out.push('host', addressOf(target).host, 'via', '1.1 sallyport', 'x-forwarded-for', caller.host)
   out.push('x-forwarded-proto', scheme, 'x-forwarded-host', authority)
   out.push('forwarded', `for=${address};host="${authority}";proto=${scheme}`)
   if (route.prefix !== '') out.push('x-forwarded-prefix', route.prefix)
@@ -79,10 +80,10 @@ interface From {
 /** To the target its own pages are its own: a page that we show for it posts from the target's origin, not from ours. */
 function fromItself(name: string, value: string, { route, target, ownPage }: From): string {
   if (route.by === 'proxy' || (name !== 'origin' && name !== 'referer')) return value
-  const own = new URL(target.address).origin
+  const own = addressOf(target).origin
   if (value === route.origin) return ownPage ? own : value
   const below = ownPages(route)
-  return name === 'referer' && value.startsWith(below) ? `${own}${basePath(target)}/${value.slice(below.length)}` : value
+  return name === 'referer' && value.startsWith(below) ? `${own}${addressOf(target).base}/${value.slice(below.length)}` : value
 }
 
 const ownPages = ({ origin, prefix }: Route): string => `${origin}${prefix}/`
@@ -96,7 +97,7 @@ export function without(headers: readonly string[], names: ReadonlySet<string>):
   return headers.flatMap((name, index) => (index % 2 === 0 && !names.has(name) ? [name, headers[index + 1] ?? ''] : []))
 }
 
-/** Names and values in turn, as they came from the target, to what the caller gets. `h2`: names that HTTP/2 forbids stay out. */
+/** Names and values in turn, as they came from the target, to what the caller gets. */
 export function forClient(raw: readonly Buffer[], route: Route, target: Target): Record<string, string | string[]> {
   const fields: [string, string][] = []
   for (let index = 0; index + 1 < raw.length; index += 2) {
@@ -117,14 +118,13 @@ export function forClient(raw: readonly Buffer[], route: Route, target: Target):
 function rewrite(name: string, value: string, route: Route, target: Target): string {
   if (name === 'location' || name === 'content-location') return throughUs(value, route, target)
   if (name === 'refresh') return value.replace(/(url=)(.*)$/i, (_, key: string, url: string) => key + throughUs(url, route, target))
-  if (name === 'access-control-allow-origin' && value === new URL(target.address).origin) return route.origin
+  if (name === 'access-control-allow-origin' && value === addressOf(target).origin) return route.origin
   return name === 'set-cookie' ? cookieThroughUs(value, route, target) : value
 }
 
 /** A reference to the target's own address becomes one to ours; any other stays. */
 function throughUs(value: string, route: Route, target: Target): string {
-  const address = new URL(target.address)
-  const base = basePath(target)
+  const { url: address, base } = addressOf(target)
   const relative = !/^(?:[a-z][a-z0-9+.-]*:|\/)/i.test(value)
   if (relative || !URL.canParse(value, address.href)) return value
   const url = new URL(value, address)
@@ -135,17 +135,12 @@ function throughUs(value: string, route: Route, target: Target): string {
   return /^[a-z]/i.test(value) || value.startsWith('//') ? route.origin + path : path
 }
 
-/** `/api` of `https://crm.internal/api/`: what stands before every path at the target. */
-export function basePath(target: Target): string {
-  return new URL(target.address).pathname.replace(/\/$/, '')
-}
-
 const below = (path: string, base: string): boolean => base === '' || path === base || path.startsWith(`${base}/`)
 
 /** RFC 6265, section 5.3: a cookie for the target's domain would not be kept for ours; its path begins where ours does. */
 function cookieThroughUs(value: string, route: Route, target: Target): string {
   const [pair = '', ...attributes] = value.split(';')
-  const base = basePath(target)
+  const { base } = addressOf(target)
   const mapped = attributes.flatMap((attribute) => {
     const [, name = '', path = ''] = /^\s*([^=]*)=?(.*)$/s.exec(attribute) ?? []
     if (name.trim().toLowerCase() === 'domain') return route.by === 'proxy' ? [attribute] : []
@@ -185,9 +180,15 @@ const secretParameters = [
   'password',
 ]
 
+const secretNames = new WeakMap<Target, ReadonlySet<string>>()
+
 /** Names whose values are covered wherever they are kept. */
 export function secretNamesOf(target: Target): ReadonlySet<string> {
-  return new Set([...alwaysSecret, ...(target.http?.secretNames ?? []).map((name) => name.toLowerCase())])
+  const known = secretNames.get(target)
+  if (known !== undefined) return known
+  const made = new Set([...alwaysSecret, ...(target.http?.secretNames ?? []).map((name) => name.toLowerCase())])
+  secretNames.set(target, made)
+  return made
 }
 
 /** The path as it is kept: values of parameters that are known to be secrets are covered. */

@@ -3,7 +3,9 @@
 import { constants } from 'node:http2'
 import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2'
 import type { Dispatcher } from 'undici'
+import type { Address } from './addresses.js'
 import type { Answering } from './answer.js'
+import { drained } from './drained.js'
 import { answerWithinMs } from './limits.js'
 import { AnswerTooLate } from './too-late.js'
 import type { Sending } from './sending.js'
@@ -24,7 +26,7 @@ export class Http2Exchange {
   #error: Error | undefined
   #settle: (outcome: 'over' | Error) => void = () => {}
 
-  constructor(connection: ClientHttp2Session, address: string, sending: Sending, answering: Answering) {
+  constructor(connection: ClientHttp2Session, address: Address, sending: Sending, answering: Answering) {
     this.#sending = sending
     this.#answering = answering
     this.done = new Promise((resolve) => (this.#settle = resolve))
@@ -110,12 +112,11 @@ export class Http2Exchange {
   }
 }
 
-function fieldsOf({ method, path, headers }: Sending, address: string): Record<string, string | string[]> {
-  const { host, protocol } = new URL(address)
+function fieldsOf({ method, path, headers }: Sending, { host, url }: Address): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {
     ':method': method,
     ':path': path,
-    ':scheme': protocol.slice(0, -1),
+    ':scheme': url.protocol.slice(0, -1),
     ':authority': host,
   }
   for (let index = 0; index + 1 < headers.length; index += 2) {
@@ -179,14 +180,4 @@ function hearingEnd(stream: ClientHttp2Stream): () => boolean {
     return push(chunk, encoding)
   }
   return () => heard
-}
-
-function drained(stream: ClientHttp2Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const go = (): void => {
-      stream.off('drain', go).off('close', go)
-      resolve()
-    }
-    stream.on('drain', go).on('close', go)
-  })
 }

@@ -5,6 +5,7 @@ import type { ClientHttp2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import { Unreachable } from '@sallyport/core'
 import type { Session } from '@sallyport/core'
+import { addressOf } from './addresses.js'
 import type { Answering } from './answer.js'
 import type { StoredCredential } from './credential.js'
 import { Http2Exchange } from './http2-exchange.js'
@@ -56,7 +57,7 @@ export class Http2Upstream {
 
   /** A connection on which HTTP/2 was agreed already. */
   async adopt(socket: Socket): Promise<ClientHttp2Session> {
-    const connection = connect(new URL(this.#session.target.address).origin, {
+    const connection = connect(addressOf(this.#session.target).origin, {
       createConnection: () => socket,
       settings: { enablePush: false, maxHeaderListSize: maxHeaderBytes, initialWindowSize: windowBytes },
     })
@@ -70,14 +71,14 @@ export class Http2Upstream {
     if (this.#closed) connection.destroy()
     // How much it may be asked at once is the first thing it says; what is over that it would refuse.
     await settingsOf(connection, this.#session.target.name)
-    this.#open.set(connection, { streams: 0 })
+    if (!connection.destroyed) this.#open.set(connection, { streams: 0 })
     return connection
   }
 
   /** `mayRepeat`: a request that the target refused unread is sent once more (RFC 9113, section 8.7). */
   async #send(sending: Sending, answering: Answering, mayRepeat: boolean): Promise<void> {
     const { connection, load } = await this.#taken()
-    const exchange = new Http2Exchange(connection, this.#session.target.address, sending, answering)
+    const exchange = new Http2Exchange(connection, addressOf(this.#session.target), sending, answering)
     const outcome = await exchange.done.finally(() => (load.streams -= 1))
     if (outcome === 'over') return
     if (mayRepeat && (sending.body === undefined || Buffer.isBuffer(sending.body)))

@@ -18,8 +18,9 @@ export interface Reply {
   end(chunk?: Uint8Array): unknown
   addTrailers(trailers: Record<string, string>): void
   destroy(error?: Error): unknown
-  once(event: 'drain' | 'close' | 'finish', listener: () => void): unknown
-  off(event: 'drain' | 'close' | 'finish', listener: () => void): unknown
+  once(event: 'close', listener: () => void): unknown
+  on(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
 /** The two classes of Node have one interface in all that is used here, but not one type. */

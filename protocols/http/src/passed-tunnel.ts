@@ -6,7 +6,7 @@ import type { Duplex, TransformCallback } from 'node:stream'
 import { decide } from './deciding.js'
 import { maxTunnelQuietMs } from './limits.js'
 import type { Fields } from './message.js'
-import { ExchangeRecord } from './record.js'
+import { ExchangeRecord, recordable } from './record.js'
 import { problemOfDenial, Refused } from './refusal.js'
 import type { Route, Shown } from './routing.js'
 import type { Place } from './sessions.js'
@@ -42,11 +42,7 @@ export async function passTunnel(tunnel: Tunnel): Promise<void> {
       throw new Refused(more === undefined ? problem : { ...problem, headers: more })
     }
     const record = new ExchangeRecord(session, statement)
-    record.request(
-      'CONNECT',
-      authority,
-      fields.filter(([name]) => !shown.carriers.includes(name)),
-    )
+    record.request('CONNECT', authority, recordable(fields, shown))
     const beganAt = performance.now()
     const counted = { sent: 0, received: 0 }
     const ended = (error?: string): void => {

@@ -4,9 +4,19 @@
 import { createHash } from 'node:crypto'
 import type { Hash } from 'node:crypto'
 import type { Session, Side } from '@sallyport/core'
-import { coverQuery, secretNamesOf } from './headers.js'
+import { coverQuery, holdsToken, secretNamesOf } from './headers.js'
+import type { Fields } from './message.js'
+import type { Shown } from './routing.js'
 
-export const covered = '[covered]'
+const covered = '[covered]'
+
+/** What the caller showed stays out, wherever else it was put. */
+export function recordable(fields: Fields, shown: Shown): Fields {
+  return fields.flatMap(([name, value]) => {
+    if (shown.carriers.includes(name)) return []
+    return [[name, holdsToken(value, shown.token) ? covered : value] as const]
+  })
+}
 
 interface Kept {
   bytes: number

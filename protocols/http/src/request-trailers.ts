@@ -2,11 +2,11 @@
 
 import { request as httpRequest } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
-import { once } from 'node:events'
 import type { Session } from '@sallyport/core'
 import type { Dispatcher } from 'undici'
 import type { Answering } from './answer.js'
 import type { StoredCredential } from './credential.js'
+import { drained } from './drained.js'
 import { without } from './headers.js'
 import { answerWithinMs, maxHeaderBytes } from './limits.js'
 import { AnswerTooLate } from './too-late.js'
@@ -36,7 +36,7 @@ export async function sendWithTrailers(
     listen(sent, answering)
     for await (const chunk of body instanceof Buffer ? [body] : (body ?? [])) {
       if (sent.destroyed) return
-      if (!sent.write(chunk)) await Promise.race([once(sent, 'drain'), once(sent, 'close')])
+      if (!sent.write(chunk)) await drained(sent)
     }
     sent.addTrailers(trailers().map(([name, value]) => [name, value] as [string, string]))
     sent.end()

@@ -4,6 +4,7 @@
 import { isIP } from 'node:net'
 import { matchesName } from '@sallyport/core'
 import type { Target } from '@sallyport/core'
+import { addressOf } from './addresses.js'
 import { maxTargetBytes } from './limits.js'
 import { allOf, field } from './message.js'
 import type { Fields, Request } from './message.js'
@@ -32,7 +33,7 @@ export function routeOf(request: Request, fields: Fields, secure: boolean, targe
   const scheme = secure ? 'https' : 'http'
   if (fixed !== undefined) {
     const { path } = originForm(written, absolute)
-    return { target: fixed.name, path, prefix: '', origin: new URL(fixed.address).origin, by: 'proxy' }
+    return { target: fixed.name, path, prefix: '', origin: addressOf(fixed).origin, by: 'proxy' }
   }
   if (absolute) return byAddress(written, targets)
   const { path } = originForm(written, false)
@@ -75,24 +76,19 @@ export function targetAt(targets: Targets, host: string, port: number, scheme?: 
     .replace(/\.$/, '')
     .toLowerCase()
   return targets().find((target) => {
-    if (target.protocol !== 'http' || standsForMany(target)) return false
-    const url = new URL(target.address)
+    if (target.protocol !== 'http' || addressOf(target).many) return false
+    const { url } = addressOf(target)
     return (
       url.hostname.replace(/^\[|\]$/g, '') === bare && portOf(url) === port && (scheme === undefined || url.protocol === scheme)
     )
   })
 }
 
-/** `https://*.pypi.org`: hosts that are reached by tunnel, where a rule allows it. */
-export function standsForMany(target: Target): boolean {
-  return new URL(target.address).hostname.includes('*')
-}
-
 /** The target that stands for this host among others; of several, the one that says most about it. */
 export function tunnelTargetAt(targets: Targets, host: string, port: number): Target | undefined {
   const found = targets().filter((target) => {
-    if (target.protocol !== 'http' || !standsForMany(target)) return false
-    const url = new URL(target.address)
+    if (target.protocol !== 'http' || !addressOf(target).many) return false
+    const { url } = addressOf(target)
     return portOf(url) === port && matchesName(url.hostname, host)
   })
   return found.toSorted((one, other) => other.address.length - one.address.length)[0]

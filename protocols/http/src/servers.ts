@@ -143,7 +143,10 @@ export class Servers {
     // Node stopped looking after this socket when the upgrade was asked for.
     Object.defineProperty(response, 'writableNeedDrain', { get: () => socket.writableNeedDrain })
     socket.on('drain', () => response.emit('drain'))
-    socket.once('close', () => response.emit('close'))
+    socket.once('close', () => {
+      response.destroyed = true
+      response.emit('close')
+    })
     socket.on('error', () => {})
     this.#take(request, response, false)
   }

@@ -1,15 +1,25 @@
 // The caller's end of an answer: recorded, then written, no faster than the caller takes it.
 
+import { isKnownError } from '@sallyport/core'
 import type { Settled, Session } from '@sallyport/core'
+import { drained } from './drained.js'
 import { isFull, isGone } from './message.js'
 import type { Reply } from './message.js'
 import type { ExchangeRecord } from './record.js'
+
+interface Head {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+}
 
 export class ClientSink {
   readonly #session: Session
   readonly #reply: Reply
   readonly #record: ExchangeRecord
   readonly #headOnly: boolean
+  /** Not told yet. */
+  #head: Head | undefined
+  #stopped = false
   #tail: Promise<void> | undefined
 
   constructor(session: Session, reply: Reply, record: ExchangeRecord, headOnly: boolean) {
@@ -19,43 +29,63 @@ export class ClientSink {
     this.#headOnly = headOnly
   }
 
-  head(status: number, headers: Readonly<Record<string, string | readonly string[]>>): void {
-    this.#record.response(status, headers)
-    void this.#then(() => {
-      if (isGone(this.#reply)) return
-      this.#reply.writeHead(status, headers)
-      // Who waits for events wants to know that they will come; Node keeps the head back for the first of them.
-      if (headers['content-length'] === undefined) setImmediate(() => this.#flush())
-    })
-  }
-
-  #flush(): void {
-    if (!isGone(this.#reply) && !this.#reply.writableEnded) this.#reply.flushHeaders()
+  /** Goes with the first bytes of the body, which mostly are there already. */
+  head(status: number, headers: Head['headers']): void {
+    this.#head = { status, headers }
+    // Who waits for events wants to know that they will come.
+    if (headers['content-length'] === undefined) setImmediate(() => this.#flush())
   }
 
   /** A promise where the caller must be waited for. */
   write(chunk: Buffer): Settled<void> {
     if (chunk.length === 0 || this.#headOnly) return
+    const head = this.#begun()
     this.#record.body('upstream', chunk)
     let full = false
-    const waiting = this.#then(() => {
-      if (!isGone(this.#reply)) full = !this.#reply.write(chunk)
-    })
+    const waiting = this.#then(head, () => (full = !this.#reply.write(chunk)))
     if (waiting !== undefined) return waiting.then(() => this.#drained())
     return full ? this.#drained() : undefined
   }
 
   end(trailers: Readonly<Record<string, string>>): Settled<void> {
+    const head = this.#begun()
     this.#record.ended('upstream')
-    return this.#then(() => {
-      if (isGone(this.#reply)) return
+    return this.#then(head, () => {
       if (Object.keys(trailers).length > 0) this.#reply.addTrailers({ ...trailers })
       this.#reply.end()
     })
   }
 
+  /** Nothing more is told of this answer; what waits to be written is not. */
+  stop(): void {
+    this.#stopped = true
+  }
+
+  #flush(): void {
+    if (this.#head === undefined || this.#stopped) return
+    try {
+      this.#then(this.#begun(), () => this.#reply.flushHeaders())?.catch(() => {})
+    } catch (error) {
+      // The record is over: so is the session, and with it this answer.
+      if (!isKnownError(error)) throw error
+    }
+  }
+
+  /** The head, on record, if it is still to be sent. */
+  #begun(): Head | undefined {
+    const head = this.#head
+    this.#head = undefined
+    if (head !== undefined) this.#record.response(head.status, head.headers)
+    return head
+  }
+
   /** Nothing is seen that is not on record as durably as the target asks. Most often that is so at once. */
-  #then(act: () => void): Promise<void> | undefined {
+  #then(head: Head | undefined, send: () => void): Promise<void> | undefined {
+    const act = (): void => {
+      if (this.#stopped || isGone(this.#reply)) return
+      if (head !== undefined) this.#reply.writeHead(head.status, head.headers)
+      send()
+    }
     const settled = this.#session.settled()
     if (this.#tail === undefined && !(settled instanceof Promise)) {
       act()
@@ -76,15 +106,6 @@ export class ClientSink {
   }
 
   #drained(): Promise<void> {
-    if (isGone(this.#reply) || !isFull(this.#reply)) return Promise.resolve()
-    return new Promise((resolve) => {
-      const go = (): void => {
-        this.#reply.off('drain', go)
-        this.#reply.off('close', go)
-        resolve()
-      }
-      this.#reply.once('drain', go)
-      this.#reply.once('close', go)
-    })
+    return isGone(this.#reply) || !isFull(this.#reply) ? Promise.resolve() : drained(this.#reply)
   }
 }

@@ -1,8 +1,8 @@
 // Replay: what was asked, what was ruled, what came back, in words.
 
-import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
 import { narrate, rulingText, shortened } from '@sallyport/core'
 import type { Frame, Line } from '@sallyport/core'
+import { codingOf } from './codings.js'
 import { RecordedMessage } from './recorded.js'
 import type { Message } from './recorded.js'
 
@@ -20,7 +20,7 @@ export function transcribe(frames: AsyncIterable<Frame>): AsyncIterable<Line> {
       case 'ruling':
         return [{ at, from: 'gateway', text: `[${frame.statement}] ${rulingText(frame)}` }]
       case 'mark':
-        return [{ at, from: 'gateway', text: `[${frame.channel}] ${frame.name}: ${frame.detail}` }]
+        return [{ at, from: 'gateway', text: `${frame.channel === 0 ? '' : `[${frame.channel}] `}${frame.name}: ${frame.detail}` }]
       case 'bytes':
         if (frame.from === 'upstream') keep(frame, answers)
         return []
@@ -58,17 +58,10 @@ function answerText(message: Message): string {
 
 /** The body without its content coding; as it is where that does not work, for what is kept of it may be cut short. */
 export function unpacked(message: Message): Buffer {
-  const encoding = message.headers
-    .find(([name]) => name === 'content-encoding')?.[1]
-    ?.trim()
-    .toLowerCase()
-  const options = { maxOutputLength: maxUnpackedBytes }
+  const encoding = message.headers.find(([name]) => name === 'content-encoding')?.[1]
   try {
-    if (encoding === 'gzip' || encoding === 'x-gzip') return gunzipSync(message.body, options)
-    if (encoding === 'br') return brotliDecompressSync(message.body, options)
-    if (encoding === 'deflate') return inflateSync(message.body, options)
+    return codingOf(encoding)?.whole(message.body, { maxOutputLength: maxUnpackedBytes }) ?? message.body
   } catch {
     return message.body
   }
-  return message.body
 }

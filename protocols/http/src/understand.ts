@@ -90,6 +90,7 @@ function factsOf(body: SeenBody, type: string | undefined, fields: Fields, path:
     return { asked: [{ verb: 'call', operations: [path.slice(1)], tools: [] }], calls: [] }
   if (body === 'unseen') return unknownBody
   const inBody = body === 'absent' ? noBody : readBody(body, type, field(fields, 'content-encoding'), path)
+  if (query === '') return inBody
   const asked = new URLSearchParams(query)
   const document = body === 'absent' && (method === 'GET' || method === 'HEAD') ? asked.get('query') : null
   const graphql = document === null ? undefined : graphqlFacts(document, asked.get('operationName') ?? undefined)

@@ -4,6 +4,7 @@
 import type { Socket } from 'node:net'
 import { Pool } from 'undici'
 import type { Session } from '@sallyport/core'
+import { addressOf } from './addresses.js'
 import type { Answering } from './answer.js'
 import { connectTo } from './connecting.js'
 import type { StoredCredential } from './credential.js'
@@ -96,7 +97,7 @@ export class Upstream {
   }
 
   #openPool(): Pool {
-    return new Pool(new URL(this.#session.target.address).origin, {
+    return new Pool(addressOf(this.#session.target).origin, {
       connections: maxUpstreamConnections,
       pipelining: 1,
       headersTimeout: answerWithinMs,

@@ -6,14 +6,15 @@ import type { Duplex } from 'node:stream'
 import { isKnownError } from '@sallyport/core'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Connection, Shared } from './connection.js'
-import { admitted } from './admission.js'
+import { addressOf } from './addresses.js'
+import { admitted, hostOf } from './admission.js'
 import type { Admitted } from './admission.js'
 import { decide } from './deciding.js'
 import type { Deciding } from './deciding.js'
-import { basePath, forTarget, without } from './headers.js'
+import { forTarget, holdsToken, without } from './headers.js'
 import { maxMessageBytes } from './limits.js'
-import { fieldsOf } from './message.js'
-import { ExchangeRecord } from './record.js'
+import { allOf, fieldsOf } from './message.js'
+import { ExchangeRecord, recordable } from './record.js'
 import { badRequest, problemOf, problemOfDenial } from './refusal.js'
 import { answer } from './tunnel.js'
 import { understand } from './understand.js'
@@ -53,11 +54,7 @@ export async function serveUpgrade(
     const { statement, ruling } = await decide(exchange, understood, { seen: 'absent', early: [] })
     if (ruling.kind === 'deny') return answer(socket, problemOfDenial(ruling, place.session.id, statement))
     const record = new ExchangeRecord(place.session, statement)
-    record.request(
-      'GET',
-      route.path,
-      fields.filter(([name]) => !shown.carriers.includes(name)),
-    )
+    record.request('GET', route.path, recordable(fields, shown))
     await place.session.settled()
     const upstream = await open(exchange, connection)
     const client = await accept(request, socket, head, upstream)
@@ -88,15 +85,15 @@ type Asked = Admitted & Pick<Deciding, 'fields'>
 /** Connects the target first, so that the caller hears which subprotocol it chose, or that it refused. */
 async function open({ fields, route, shown, place }: Asked, connection: Connection): Promise<WebSocket> {
   const { session, stored } = place
-  const address = new URL(session.target.address)
-  const path = basePath(session.target) + route.path
-  const host = connection.facts.address.slice(0, connection.facts.address.lastIndexOf(':')).replace(/^\[|\]$/g, '')
-  const own = without(forTarget(fields, route, { shown, host }, session.target), ofTheHandshake)
+  const address = addressOf(session.target)
+  const path = address.base + route.path
+  const own = without(forTarget(fields, route, { shown, host: hostOf(connection.facts) }, session.target), ofTheHandshake)
   const flat = await stored.applied({ method: 'GET', path, host: address.host, headers: own, body: undefined, streamed: false })
   const headers = Object.fromEntries(flat.flatMap((name, index) => (index % 2 === 0 ? [[name, flat[index + 1] ?? '']] : [])))
-  const protocols = fields
-    .filter(([name]) => name === 'sec-websocket-protocol')
-    .flatMap(([, value]) => value.split(',').map((each) => each.trim()))
+  // Pages that cannot set headers put tokens there; the caller's own is for us alone.
+  const protocols = allOf(fields, 'sec-websocket-protocol')
+    .flatMap((value) => value.split(',').map((each) => each.trim()))
+    .filter((each) => !holdsToken(each, shown.token))
   const stream = await connectTo(session, stored)
   const socket = new WebSocket(`ws://${address.host}${path}`, protocols, {
     headers,

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Duplex } from 'node:stream'
-import { Denied, Malformed, secret } from '@sallyport/core'
+import { isKnownError, Malformed, secret } from '@sallyport/core'
 import type { ClientConnection, ClientFacts, Gate, Proof, ReviewNotice, Session } from '@sallyport/core'
 import { acceptTls, ByteReader } from '@sallyport/wire'
 import { readCancel } from './cancel.js'
@@ -37,7 +37,7 @@ export interface Admitted {
   readonly settings: ReadonlyMap<string, string>
 }
 
-/** Resolves with a cancel key, or an admitted session. `AuthenticationOk` was sent, nothing after it. Throws Denied or Malformed after telling the client. */
+/** Resolves with a cancel key, or an admitted session. `AuthenticationOk` was sent, nothing after it. Throws what is known after telling the client. */
 export async function greet(
   client: ClientConnection,
   gate: Gate,
@@ -104,8 +104,7 @@ async function told<T>(stream: Duplex, act: () => T | Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {
-    const known = error instanceof Denied || error instanceof Malformed
-    if (known && !stream.destroyed) stream.write(errorResponse(wordFatal(error)))
+    if (isKnownError(error) && !stream.destroyed) stream.write(errorResponse(wordFatal(error)))
     throw error
   }
 }

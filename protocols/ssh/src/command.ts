@@ -1,7 +1,6 @@
 // A command or a shell: understood, judged and held before it starts, then joined to the target's.
 
-import { unknownText } from '@sallyport/core'
-import { holdsToken } from '@sallyport/masking'
+import { holdsStandIn, unknownText, writesStandIn } from '@sallyport/core'
 import type { Effect, Mask } from '@sallyport/core'
 import type { ClientChannel as FarChannel, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
 import type { Asked, Terminal } from './asked.js'
@@ -213,8 +212,7 @@ export function faultOf(command: string, effects: readonly Effect[]): string | u
   if (command.length > maxCommandCharacters) return `a command may have ${maxCommandCharacters} characters at most`
   // What is judged must be what runs, byte for byte.
   if (command.includes(unknownText) || command.includes('\0')) return 'the command is not valid UTF-8'
-  if (holdsToken(command) && effects.some(({ access }) => access !== 'read'))
-    return 'it could write a stand-in of a masked value (tok_...) back as if it were the value'
+  if (holdsStandIn(command) && effects.some(({ access }) => access !== 'read')) return writesStandIn
   return undefined
 }
 

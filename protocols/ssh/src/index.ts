@@ -215,11 +215,11 @@ async function serveSession(
 /** A connection without an open channel is idle (a ControlMaster that nobody uses any more). */
 function watchIdle(served: Served, end: () => void, idleMs: number): NodeJS.Timeout | undefined {
   if (idleMs === 0) return undefined
-  let idleSince = Date.now()
+  let idleSince = performance.now()
   return setInterval(
     () => {
-      if (served.busy) idleSince = Date.now()
-      else if (Date.now() - idleSince >= idleMs) end()
+      if (served.busy) idleSince = performance.now()
+      else if (performance.now() - idleSince >= idleMs) end()
     },
     Math.min(idleMs, 10_000),
   ).unref()

@@ -1,7 +1,7 @@
 // The client's end of the login: who calls, for which target, and what shows it.
 
 import { signaturesOf } from '@sallyport/certificates'
-import { Denied, isSameIdentity, secret } from '@sallyport/core'
+import { Denied, isKnownError, isSameIdentity, secret } from '@sallyport/core'
 import ssh2 from 'ssh2'
 import type { ClientFacts, CodeLogins, Gate, Identity, Login, Proof, ReviewNotice, Session } from '@sallyport/core'
 import type { AuthContext, AuthenticationType, Connection, KeyboardAuthContext, PublicKeyAuthContext } from 'ssh2'
@@ -129,7 +129,7 @@ async function admit(
     }
     if (error instanceof Denied) return refused(error, login, jump, gate)
     gate.log('error', 'a login could not be finished', { client: login.client.address, reason: String(error) })
-    return { refusal: new Denied('gateway-fault', 'the gateway met a fault of its own') }
+    return { refusal: new Denied('gateway-fault', isKnownError(error) ? error.message : 'the gateway met a fault of its own') }
   }
 }
 

@@ -1,8 +1,7 @@
 // What masks mean for the output of commands and shells: values are told by what they look like, in text as it is printed.
 
-import type { Denial, Mask, Traced } from '@sallyport/core'
+import type { Denial, Mask, Salts, Traced } from '@sallyport/core'
 import { Masker, Unmaskable } from '@sallyport/masking'
-import type { Salts } from '@sallyport/masking'
 import { ShownText } from './shown-text.js'
 
 /** Whether these masks can be laid over what a program prints. */

@@ -119,13 +119,17 @@ function send(place: Place, method: Method, path: string, body: unknown, signal?
   }
   const options = { method, headers, timeout: ANSWER_WITHIN_MS, ...(signal === undefined ? {} : { signal }) }
   const url = new URL(`/api/v1${path}`, place.url)
+  const secured = url.protocol === 'https:'
   return new Promise((resolve, reject) => {
-    const request =
-      url.protocol === 'https:'
-        ? httpsRequest(url, { ...options, ...(place.authority === undefined ? {} : { ca: place.authority }) })
-        : httpRequest(url, options)
+    const request = secured
+      ? httpsRequest(url, { ...options, ...(place.authority === undefined ? {} : { ca: place.authority }) })
+      : httpRequest(url, options)
     const late = setTimeout(() => request.destroy(new Error('no connection in time')), CONNECT_WITHIN_MS)
-    request.once('socket', (socket) => socket.once('connect', () => clearTimeout(late)))
+    // A connection that is used again was made before, and says so no second time.
+    request.once('socket', (socket) => {
+      if (request.reusedSocket) clearTimeout(late)
+      else socket.once(secured ? 'secureConnect' : 'connect', () => clearTimeout(late))
+    })
     request.once('timeout', () => request.destroy(new Error('no answer in time')))
     request.once('error', (error) => {
       clearTimeout(late)

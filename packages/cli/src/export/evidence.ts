@@ -39,6 +39,20 @@ export async function* evidenceSessions(client: GatewayClient, options: Narrowed
   }
 }
 
+interface FileEdge {
+  readonly evidence?: string
+  readonly end?: { readonly sessions: number }
+}
+
+/** One session as a file of its own. */
+export async function* fileOf(lines: AsyncIterable<EvidenceLine>): AsyncGenerator<EvidenceLine | FileEdge> {
+  yield heading()
+  yield* lines
+  yield { end: { sessions: 1 } }
+}
+
+const heading = (): object => ({ evidence: EVIDENCE_TITLE, version: VERSION, at: new Date().toISOString() })
+
 /** Answers how many sessions were printed. */
 export async function printEvidence(sessions: AsyncIterable<string>, client: GatewayClient, terminal: Terminal): Promise<number> {
   const print = async (line: object): Promise<void> => {
@@ -47,10 +61,11 @@ export async function printEvidence(sessions: AsyncIterable<string>, client: Gat
   }
   const keys = new Set<string>()
   let count = 0
-  await print({ evidence: EVIDENCE_TITLE, version: VERSION, at: new Date().toISOString() })
+  await print(heading())
   for await (const id of sessions) {
-    for await (const line of client.lines<EvidenceLine>(`/sessions/${encodeURIComponent(id)}/evidence`)) {
-      if ('key' in line && keys.has(line.key.id)) continue
+    for await (const line of client.lines<EvidenceLine | FileEdge>(`/sessions/${encodeURIComponent(id)}/evidence`)) {
+      // Many sessions are one file here.
+      if ('evidence' in line || 'end' in line || ('key' in line && keys.has(line.key.id))) continue
       if ('key' in line) keys.add(line.key.id)
       await print(line)
     }

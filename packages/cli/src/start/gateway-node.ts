@@ -125,6 +125,7 @@ async function build(building: Building): Promise<GatewayNode> {
   })
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
+  void withdrawLeft(ground, log)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
   teardown.add('notices', () => rules.notices.stop())
 
@@ -149,6 +150,17 @@ async function build(building: Building): Promise<GatewayNode> {
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url
   return { url, definitions: rules.definitions, stop: () => teardown.run() }
+}
+
+/** An answer to what a killed gateway had asked would reach nobody, and its reviewer would think that it ran. */
+async function withdrawLeft({ store, recorder }: Ground, log: Log): Promise<void> {
+  try {
+    await recorder.shipped()
+    const reviews = await store.reviews.withdrawLeft(new Date())
+    if (reviews > 0) log('info', 'reviews of sessions that are over were withdrawn', { reviews })
+  } catch (error) {
+    log('warn', 'reviews that an earlier gateway left stay open until their time is over', { error })
+  }
 }
 
 async function openGround(building: Building): Promise<Ground> {
@@ -187,21 +199,11 @@ async function openRules({ configuration, log }: Building, { node, store, vault 
     surroundings: { providers, operators: configuration.operators },
     inForce: { providers, credentialFor: (source) => vault.credentialFor(source) },
     log,
-    onChange: () => cutUngranted(gateway, definitions),
+    onChange: () => gateway?.definitionsChanged() ?? 0,
     announce: (revision) => notices.definitionsChanged(revision),
   })
   await definitions.open(configuration.definitions)
   return { definitions, notices, attach: (running) => (gateway = running) }
-}
-
-/** Those whose grant is gone, and those whose identity is. */
-function cutUngranted(gateway: Gateway | undefined, definitions: KeptDefinitions): number {
-  const { current } = definitions
-  const ungranted = (session: ReturnType<Gateway['live']>[number]): boolean => {
-    const target = current.targets.find(({ name }) => name === session.target.name)
-    return target === undefined || !current.granted(session.identity, target)
-  }
-  return gateway?.endWhere(ungranted, 'the grant for this target was removed') ?? 0
 }
 
 type GatewayParts = Parameters<typeof createGateway>[0]

@@ -25,10 +25,10 @@ export function ReviewCard({ review, whole = false }: { readonly review: Review;
         <State review={review} />
       </header>
       <Code text={review.text} label="Statement" {...(long ? { most: AT_A_GLANCE.characters } : {})} />
-      {!long && <Parameters values={review.parameters} />}
+      {!long && <Parameters values={review.parameters} ofRequest={isRequest(review)} />}
       <p class="quiet size">
         {counted(review.text.length, 'character', 'characters')}, {counted(review.text.split('\n').length, 'line', 'lines')}
-        {review.parameters.length > 0 && `, ${counted(review.parameters.length, 'parameter', 'parameters')}`}
+        {review.parameters.length > 0 && !isRequest(review) && `, ${counted(review.parameters.length, 'parameter', 'parameters')}`}
       </p>
       <div class="reasons">
         <section>
@@ -57,6 +57,8 @@ export function ReviewCard({ review, whole = false }: { readonly review: Review;
     </article>
   )
 }
+
+const isRequest = ({ effects }: Review): boolean => effects.some(({ request }) => request !== undefined)
 
 function isAtAGlance({ text, parameters }: Review): boolean {
   const length = parameters.reduce((sum, value) => sum + (value?.length ?? 4), text.length)

@@ -1,11 +1,11 @@
-// What can be done with a session: cut it, and prove its record whole.
+// What can be done with a session: cut it, prove its record whole, and take what proves it, or what plays it elsewhere, along.
 
 import { useState } from 'preact/hooks'
 import { useConsole } from '../console.js'
 import { toldOf } from '../gateway.js'
 import { Trouble } from '../parts/asking.js'
 import { Shown } from '../parts/shown.js'
-import type { Verified } from '../shapes.js'
+import type { SessionSummary, Verified } from '../shapes.js'
 import { counted } from '../words.js'
 
 export function EndSession({ id, onEnded }: { readonly id: string; readonly onEnded: () => void }) {
@@ -40,6 +40,58 @@ export function EndSession({ id, onEnded }: { readonly id: string; readonly onEn
       )}
     </span>
   )
+}
+
+interface Saved {
+  readonly name: string
+  readonly path: string
+  readonly ending: string
+}
+
+const EVIDENCE: Saved = { name: 'Save evidence', path: 'evidence', ending: 'evidence.jsonl' }
+/** Of protocols whose sessions other programs can play. */
+const RECORDINGS: Readonly<Record<string, Saved>> = {
+  ssh: { name: 'Save asciicast', path: 'replay?format=asciicast', ending: 'cast' },
+  http: { name: 'Save HAR', path: 'har', ending: 'har' },
+}
+
+export function Save({ session: { id, protocol, endedAt } }: { readonly session: SessionSummary }) {
+  const { gateway } = useConsole()
+  const [busy, setBusy] = useState(false)
+  const [trouble, setTrouble] = useState<string | undefined>(undefined)
+  const save = async ({ path, ending }: Saved): Promise<void> => {
+    setBusy(true)
+    setTrouble(undefined)
+    try {
+      give(await gateway.file(`/sessions/${encodeURIComponent(id)}/${path}`), `${id}.${ending}`)
+    } catch (error) {
+      setTrouble(toldOf(error))
+    }
+    setBusy(false)
+  }
+  const recording = RECORDINGS[protocol]
+  // What is not sealed yet proves nothing.
+  const offered = [...(recording === undefined ? [] : [recording]), ...(endedAt === null ? [] : [EVIDENCE])]
+  return (
+    <span class="save">
+      {offered.map((each) => (
+        <button key={each.name} type="button" disabled={busy} onClick={() => void save(each)}>
+          {each.name}
+        </button>
+      ))}
+      {trouble !== undefined && <Trouble text={trouble} />}
+    </span>
+  )
+}
+
+function give(blob: Blob, name: string): void {
+  const address = URL.createObjectURL(blob)
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+  // The browser has taken it by then.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
 
 export function Verify({ id }: { readonly id: string }) {

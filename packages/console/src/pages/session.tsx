@@ -10,7 +10,7 @@ import { noFilter } from '../place.js'
 import type { SessionSummary, SessionPage as Page } from '../shapes.js'
 import { sizeInWords, span } from '../words.js'
 import { Replay } from './replay.js'
-import { EndSession, Verify } from './session-actions.js'
+import { EndSession, Save, Verify } from './session-actions.js'
 import { Statements } from './statements.js'
 
 /** Statements on the page at once. */
@@ -75,6 +75,7 @@ function Head({ session, onEnded }: { readonly session: SessionSummary; readonly
         </h1>
         {live && <Badge kind="live">live</Badge>}
         <div class="actions">
+          <Save session={session} />
           {me.operator && <Verify id={session.id} />}
           {live && (me.mayEndSessions || own) && <EndSession id={session.id} onEnded={onEnded} />}
         </div>

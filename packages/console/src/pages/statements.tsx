@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { Effects, Fact, Facts, RulingBadge, Time } from '../parts/facts.js'
 import { Code, Parameters, Shown } from '../parts/shown.js'
 import type { RecordedRuling, SessionSummary, RecordedStatement } from '../shapes.js'
-import { elapsed, sizeInWords, tookInWords } from '../words.js'
+import { counted, elapsed, sizeInWords, tookInWords } from '../words.js'
 
 /** A statement may have megabytes; the CLI shows them. */
 const MAX_CHARACTERS = 50_000
@@ -66,7 +66,7 @@ function Row({ statement, since, wanted, onPlay }: RowParts) {
   useEffect(() => {
     if (wanted) row.current?.scrollIntoView({ block: 'center' })
   }, [wanted])
-  const { id, ruling, text, rows, durationMs, error } = statement
+  const { id, kind, ruling, text, rows, bytes, durationMs, error } = statement
   return (
     <li ref={row} class={wanted ? 'wanted' : undefined}>
       <details open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
@@ -79,7 +79,7 @@ function Row({ statement, since, wanted, onPlay }: RowParts) {
           </span>
           <span class="result">
             {error !== null && ruling?.kind !== 'deny' && <span class="failed">failed</span>}
-            {rows !== null && error === null && `${rows.toLocaleString('en')} ${rows === 1 ? 'row' : 'rows'}`}
+            {error === null && resultInWords(kind, rows, bytes)}
             {durationMs !== null && ruling?.kind !== 'deny' && ` ${tookInWords(durationMs)}`}
           </span>
         </summary>
@@ -89,12 +89,19 @@ function Row({ statement, since, wanted, onPlay }: RowParts) {
   )
 }
 
+/** Only databases count rows. */
+function resultInWords(kind: string, rows: number | null, bytes: number | null): string | undefined {
+  if (rows === null) return undefined
+  if (kind === 'query') return counted(rows, 'row', 'rows')
+  return bytes === null ? undefined : sizeInWords(bytes)
+}
+
 function Whole({ statement, onPlay }: { readonly statement: RecordedStatement; readonly onPlay: (at: string) => void }) {
   const { at, kind, text, parameters, effects, ruling, bytes, error } = statement
   return (
     <div class="whole">
       <Code text={text} most={MAX_CHARACTERS} label="Statement" />
-      <Parameters values={parameters} />
+      <Parameters values={parameters} ofRequest={kind === 'request'} />
       <Effects effects={effects} />
       <Facts>
         <Fact name="At">

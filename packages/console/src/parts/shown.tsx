@@ -32,8 +32,14 @@ function pieces(text: string): readonly ComponentChild[] {
   )
 }
 
+interface ParametersParts {
+  readonly values: readonly (string | null)[]
+  /** Of a request: the digest of its whole body, which its text may show a part of. */
+  readonly ofRequest: boolean
+}
+
 /** `$1`, `$2` ... as the statement counts them. All of them: somebody decides by what is shown here. */
-export function Parameters({ values }: { readonly values: readonly (string | null)[] }) {
+export function Parameters({ values, ofRequest }: ParametersParts) {
   if (values.length === 0) return null
   const rest = values.slice(ONE_BY_ONE).map((value, index) => `$${ONE_BY_ONE + index + 1} = ${value ?? 'NULL'}`)
   return (
@@ -41,7 +47,7 @@ export function Parameters({ values }: { readonly values: readonly (string | nul
       <dl>
         {values.slice(0, ONE_BY_ONE).map((value, index) => (
           <div key={`$${index + 1}`}>
-            <dt>${index + 1}</dt>
+            <dt>{ofRequest ? 'body' : `$${index + 1}`}</dt>
             <dd>{value === null ? <span class="null">NULL</span> : <Code text={value} label={`parameter ${index + 1}`} />}</dd>
           </div>
         ))}
