@@ -39,7 +39,7 @@ const programNames = [
   'nghttpd',
 ] as const
 /** Used by benches and suites alone; no test needs them. */
-type BenchProgram = 'mariadb-test' | 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump'
+type BenchProgram = 'mariadb-test' | 'sysbench' | 'haproxy' | 'nginx' | 'wrk' | 'mitmdump' | 'wstest'
 export type ProgramName = (typeof programNames)[number] | BenchProgram
 
 function findCheckout(from: string): string {

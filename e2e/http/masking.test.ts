@@ -68,9 +68,23 @@ function* modelEvents(api: string): Generator<object> {
   }
 }
 
+function* ollamaLines(): Generator<object> {
+  const common = { model: 'm', created_at: '2026-11-24T04:00:00Z' }
+  for (const content of told) yield { ...common, message: { role: 'assistant', content }, done: false }
+  const call = { function: { name: 'send', arguments: JSON.parse(sent.join('')) as unknown } }
+  yield { ...common, message: { role: 'assistant', content: '', tool_calls: [call] }, done: false }
+  yield { ...common, message: { role: 'assistant', content: '' }, done: true, done_reason: 'stop', eval_count: 7 }
+}
+
 async function play(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '', 'http://backend')
   const api = /\/v1\/(?:chat\/)?(messages|completions|responses)$/.exec(url.pathname)?.[1]
+  if (url.pathname === '/api/chat') {
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    for (const line of ollamaLines()) response.write(`${JSON.stringify(line)}\n`)
+    response.end()
+    return
+  }
   if (api !== undefined) {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     for (const event of modelEvents(api)) response.write(`data: ${JSON.stringify(event)}\n\n`)
@@ -199,6 +213,26 @@ describe('a model that tells values in pieces', () => {
     const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list')
     expectNothing((await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--instant'])).stdout)
   })
+})
+
+it('so does one that tells them in lines', async () => {
+  // As curl sends it where nobody says what it is.
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const answer = await stage.ask('/api/chat', { method: 'POST', body: '{"model":"m","messages":[]}', headers })
+  const text = await answer.text()
+  expectNothing(text)
+  type Line = { message: { content: string; tool_calls?: readonly { function: object }[] } }
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Line)
+  expect(lines.map(({ message }) => message.content).join('')).toBe('My mail is [redacted], card [redacted]. Bye.')
+  const call = lines.find(({ message }) => message.tool_calls !== undefined)?.message.tool_calls?.[0]
+  expect(call?.function).toEqual({ name: 'send', arguments: { email: 'a***@example.test', salary: null, id: 5 } })
+  const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list')
+  const replay = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--instant'])).stdout
+  expectNothing(replay)
+  expect(replay).toMatch(/model: .*"outputTokens":7.*"name":"send"/)
 })
 
 interface Told {

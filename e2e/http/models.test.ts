@@ -1,4 +1,4 @@
-// Model APIs: servers that answer as Anthropic's and OpenAI's public formats say, whole and streamed. What the model was asked and what it
+// Model APIs: servers that answer as Anthropic's, OpenAI's and Ollama's public formats say, whole and streamed. What the model was asked and what it
 // wants called is on record as structure.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -94,8 +94,28 @@ function playResponses(response: ServerResponse, stream: boolean): void {
   response.end()
 }
 
+/** https://docs.ollama.com/api/chat */
+const ollamaLine = (message: object, more: object = { done: false }): object => ({
+  model: 'llama-test',
+  created_at: '2026-11-24T04:00:00.123Z',
+  message: { role: 'assistant', content: '', ...message },
+  ...more,
+})
+const ollamaCall = { tool_calls: [{ function: { name: 'find_order', arguments: { id: 12 } } }] }
+const ollamaDone = { done: true, done_reason: 'stop', total_duration: 5_191_566_416, prompt_eval_count: 25, eval_count: 15 }
+
+function playOllama(response: ServerResponse, stream: boolean): void {
+  const lines = stream
+    ? [ollamaLine({ content: 'Let me' }), ollamaLine({ content: ' look.' }), ollamaLine(ollamaCall), ollamaLine({}, ollamaDone)]
+    : [ollamaLine({ content: 'Let me look.', ...ollamaCall }, ollamaDone)]
+  response.writeHead(200, { 'content-type': stream ? 'application/x-ndjson' : 'application/json; charset=utf-8' })
+  for (const line of lines) response.write(`${JSON.stringify(line)}\n`)
+  response.end()
+}
+
 function play(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
   const { stream } = JSON.parse(body.toString()) as { stream?: boolean }
+  if (request.url === '/api/chat') return playOllama(response, stream !== false)
   if (request.url === '/v1/responses') return playResponses(response, stream === true)
   const anthropic = request.url === '/v1/messages'
   if (stream === true) {
@@ -147,14 +167,20 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
-const paths = { anthropic: '/v1/messages', openai: '/v1/chat/completions', responses: '/v1/responses' } as const
+const paths = {
+  anthropic: '/v1/messages',
+  openai: '/v1/chat/completions',
+  responses: '/v1/responses',
+  ollama: '/api/chat',
+} as const
 const ids = {
   anthropic: ['msg_1', 'claude-test', 'toolu_1', 'tool_use'],
   openai: ['chatcmpl-1', 'gpt-test', 'call_1', 'tool_calls'],
   responses: ['resp_1', 'gpt-test', 'call_1', 'completed'],
+  ollama: [undefined, 'llama-test', '', 'stop'],
 } as const
 
-describe.each(['anthropic', 'openai', 'responses'] as const)('the model API of %s', (kind) => {
+describe.each(['anthropic', 'openai', 'responses', 'ollama'] as const)('the model API of %s', (kind) => {
   it.each([false, true])('streamed %s: passes whole and is on record as structure', async (stream) => {
     const body = JSON.stringify({
       model: 'm',
@@ -177,7 +203,7 @@ describe.each(['anthropic', 'openai', 'responses'] as const)('the model API of %
     const [id, model, call, stop] = ids[kind]
     const said = JSON.parse(told.slice(told.indexOf('{'))) as { toolCalls: readonly { arguments: string }[] }
     expect(said).toMatchObject({
-      id,
+      ...(id === undefined ? {} : { id }),
       model,
       stop,
       inputTokens: 25,

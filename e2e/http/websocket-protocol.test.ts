@@ -1,5 +1,5 @@
 // RFC 6455 frame by frame, by hand: what is well formed arrives as one message however it is cut, what is not ends the connection with the
-// right code, and nothing of it reaches the other end. No public suite runs on what these tests may use, so the list is our own.
+// right code, and nothing of it reaches the other end. Autobahn's suite (websocket-suite.test.ts) needs Python 2.7; this runs everywhere.
 
 import { createHash, randomBytes } from 'node:crypto'
 import { createServer, type Server } from 'node:http'

@@ -27,6 +27,11 @@ beforeAll(async () => {
         socket.send(JSON.stringify({ type: 'response.text.done', ...item, text: `mail is ${plantedMail}. Bye` }))
         return
       }
+      if ((data as Buffer).toString() === '{"leave":1}') {
+        socket.send(JSON.stringify({ type: 'response.text.delta', item_id: 'm', delta: `to ${plantedMail}` }))
+        socket.close(1000)
+        return
+      }
       socket.send(data as Buffer, { binary })
     })
   })
@@ -146,6 +151,13 @@ describe('a WebSocket under a mask', () => {
     const sessions = await stage.gateway.json<readonly { id: string }[]>('sessions', 'list', '--target', 'covered')
     const har = (await stage.gateway.cli(['replay', sessions[0]?.id ?? '', '--format', 'har'])).stdout
     expect(har).toContain('a***@example.test')
+  })
+
+  it('shows what was held back when the other end leaves in the middle', async () => {
+    const { socket, next, closed } = await open('/covered/live?quiet')
+    socket.send('{"leave":1}')
+    const told = [await next(), await next()].map((text) => (JSON.parse(text) as { delta: string }).delta)
+    expect([told.join(''), await closed]).toEqual(['to a***@example.test', 1000])
   })
 
   it('is closed by what cannot be masked, which is not shown', async () => {

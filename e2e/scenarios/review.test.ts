@@ -195,3 +195,21 @@ describe('an approval', () => {
     expect(statements.find(({ text }) => text.includes('approved one'))?.ruling?.reviewers).toEqual(['ann'])
   })
 })
+
+describe('a review whose gateway was killed', () => {
+  it('is withdrawn when it is back: nobody approves what nobody waits for', async () => {
+    const own = await openStage()
+    try {
+      const wire = await own.wire('robot', 'shop')
+      wire.send(query('update orders set total = 0 /* left behind */'))
+      const review = await openReview(own.gateway, 'left behind')
+      await own.gateway.kill()
+      await own.gateway.restart()
+      expect(await settled(own.gateway, review.id)).toBe('withdrawn')
+      expect(await decide(own.gateway, 'approve', review.id, 'ann')).toMatchObject({ code: 1 })
+      expect((await settledStatements(own.facts, own.database)).filter(({ text }) => text.includes('left behind'))).toEqual([])
+    } finally {
+      await own.close()
+    }
+  })
+})

@@ -4,6 +4,14 @@ import type { Statement } from './statement.js'
 
 export type Transform = 'null' | 'redact' | 'partial' | 'hash' | 'token'
 
+/** What shows least of a value first. */
+export const strictness: readonly Transform[] = ['null', 'redact', 'token', 'hash', 'partial']
+
+/** Where masks disagree the strictest wins. */
+export function strictest(one: Transform | undefined, other: Transform): Transform {
+  return one === undefined || strictness.indexOf(other) < strictness.indexOf(one) ? other : one
+}
+
 /** Kinds of value that are found by what they look like, wherever they stand. */
 export const detectorNames = ['email', 'card', 'iban', 'ssn', 'phone', 'secret'] as const
 export type DetectorName = (typeof detectorNames)[number]

@@ -84,6 +84,8 @@ class Node implements Gateway {
   readonly #sockets = new Set<Socket>()
   readonly #sessions: Sessions
   #strangers = 0
+  /** Since the log last said so. */
+  #refused = 0
   #stopping = false
 
   constructor(parts: GatewayParts) {
@@ -134,13 +136,10 @@ class Node implements Gateway {
   }
 
   async #accept(socket: Socket, fixed: Protocol | undefined): Promise<void> {
-    const { limits, log } = this.#parts
+    const { limits } = this.#parts
     socket.on('error', () => {})
-    if (this.#stopping || this.#sockets.size >= limits.connections || this.#strangers >= limits.strangers) {
-      log('warn', 'connection refused: too many at once', { connections: this.#sockets.size, strangers: this.#strangers })
-      socket.destroy()
-      return
-    }
+    if (this.#stopping || this.#sockets.size >= limits.connections || this.#strangers >= limits.strangers)
+      return this.#refuse(socket)
     this.#sockets.add(socket)
     this.#strangers += 1
     let stranger = true
@@ -155,6 +154,18 @@ class Node implements Gateway {
       known()
     })
     await this.#serve(socket, fixed, known)
+  }
+
+  /** A flood of connections must not become one of the log. */
+  #refuse(socket: Socket): void {
+    socket.destroy()
+    this.#refused += 1
+    if (this.#refused > 1) return
+    setTimeout(() => {
+      const counts = { refused: this.#refused, connections: this.#sockets.size, strangers: this.#strangers }
+      this.#parts.log('warn', 'connections refused: too many at once', counts)
+      this.#refused = 0
+    }, refusalsMs).unref()
   }
 
   async #serve(socket: Socket, fixed: Protocol | undefined, known: () => void): Promise<void> {
@@ -206,6 +217,8 @@ class Node implements Gateway {
   }
 }
 
+/** Connections that are refused within this are one line of the log. */
+const refusalsMs = 1_000
 /** For what was last said to arrive. */
 const goodbyeMs = 2_000
 

@@ -1,6 +1,7 @@
 // Which mask fits which kind of answer. None fits: the answer cannot be shown.
 
 import { CsvMask } from './csv.js'
+import { JsonLines } from './json-lines.js'
 import { jsonMask } from './json-mask.js'
 import type { Masker } from './masker.js'
 import { SseEvents } from './sse.js'
@@ -26,22 +27,33 @@ export function maskBody(masker: Masker, contentType: string): BodyMask | undefi
     ?.slice(8)
     .replaceAll('"', '')
   if (charset !== undefined && !['utf-8', 'utf8', 'us-ascii'].includes(charset)) return undefined
-  if (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) return jsonMask(masker, false)
-  if (['application/x-ndjson', 'application/jsonl', 'application/x-jsonlines'].includes(type)) return jsonMask(masker, true)
-  if (type === 'text/event-stream') {
-    const told = new ToldInPieces(masker)
-    return new SseEvents(
-      (data, name) => told.map(name === undefined ? { data } : { name, data }),
+  if (type === 'application/json' || type === 'text/json' || type.endsWith('+json')) return jsonMask(masker)
+  const told = new ToldInPieces(masker)
+  if (isJsonLines(type)) {
+    return new JsonLines(
+      (line) => told.line(line),
       () => told.last(),
     )
   }
-  if (type === 'text/csv') return new CsvMask(masker)
+  if (type === 'text/event-stream') {
+    return new SseEvents(
+      (data, name) => told.map(name === undefined ? { data } : { name, data }),
+      () => told.last(),
+      (line) => masker.text(line),
+    )
+  }
+  if (type === 'text/csv') return masker.byField && parameters.includes('header=absent') ? undefined : new CsvMask(masker)
   if (type === 'text/tab-separated-values') return new CsvMask(masker, '\t')
   return type.startsWith('text/') && !masker.byField ? textMasker(masker) : undefined
 }
 
+/** For a media type in lower case. */
+export function isJsonLines(mediaType: string): boolean {
+  return ['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonlines'].includes(mediaType)
+}
+
 /** Text without fields, whole: a value must not be missed for standing in two pieces. */
-export function textMasker(masker: Masker): BodyMask {
+function textMasker(masker: Masker): BodyMask {
   const chunks: Buffer[] = []
   let size = 0
   return {

@@ -12,6 +12,8 @@ export class CsvMask {
   #separator: string | undefined
   #columns: readonly (Transform | undefined)[] | undefined
   #rest = ''
+  /** Where the look for the end of the first record stopped, and whether inside quotes. */
+  #looked = { at: 0, quoted: false }
   readonly #decoder = new TextDecoder('utf-8', { fatal: true })
 
   constructor(masker: Masker, separator?: string) {
@@ -40,15 +42,33 @@ export class CsvMask {
     let out = ''
     let from = 0
     for (;;) {
-      const end = recordEnd(all, from, last)
+      const end = this.#recordEnd(all, from, last)
       if (end < 0) break
       out += this.#record(all.slice(from, end))
       from = end
     }
     this.#rest = all.slice(from)
+    this.#looked.at -= from
     if (this.#rest.length > maxRecordBytes) throw new Unmaskable('a CSV record is too long to be looked into')
     if (last && this.#rest !== '') throw new Unmaskable('the CSV ends inside a quoted cell')
     return Buffer.from(out, 'utf8')
+  }
+
+  /** Just after the line break of the record that begins at `from`; -1 where it has not come. */
+  #recordEnd(text: string, from: number, last: boolean): number {
+    const looked = this.#looked
+    while (looked.at < text.length) {
+      const character = text[looked.at]
+      if (character === '\r' && !looked.quoted && looked.at + 1 === text.length && !last) return -1
+      looked.at += 1
+      if (character === '"') looked.quoted = !looked.quoted
+      else if (character === '\n' && !looked.quoted) return looked.at
+      else if (character === '\r' && !looked.quoted) {
+        if (text[looked.at] === '\n') looked.at += 1
+        return looked.at
+      }
+    }
+    return last && !looked.quoted && text.length > from ? text.length : -1
   }
 
   #record(raw: string): string {
@@ -60,7 +80,8 @@ export class CsvMask {
     const cells = cellsOf(body, separator)
     if (this.#columns === undefined) {
       this.#columns = this.#header(cells)
-      return raw
+      // It may be no header but the first row.
+      return cells.map((cell) => this.#cell(cell, undefined, separator)).join(separator) + ending
     }
     const columns = this.#columns
     if (this.#masker.byField && cells.length !== columns.length)
@@ -95,21 +116,6 @@ function separatorOf(header: string): string {
   const bare = header.replaceAll(/"(?:[^"]|"")*"/g, '')
   const counted = separators.map((separator) => [separator, bare.split(separator).length - 1] as const)
   return counted.reduce((best, each) => (each[1] > best[1] ? each : best))[0]
-}
-
-/** Just after the record's line break; -1 where it has not come. */
-function recordEnd(text: string, from: number, last: boolean): number {
-  let quoted = false
-  for (let at = from; at < text.length; at += 1) {
-    const character = text[at]
-    if (character === '"') quoted = !quoted
-    else if (character === '\n' && !quoted) return at + 1
-    else if (character === '\r' && !quoted) {
-      if (at + 1 < text.length) return text[at + 1] === '\n' ? at + 2 : at + 1
-      return last ? at + 1 : -1
-    }
-  }
-  return last && !quoted && text.length > from ? text.length : -1
 }
 
 function cellsOf(record: string, separator: string): readonly string[] {

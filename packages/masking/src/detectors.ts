@@ -5,13 +5,17 @@ import type { DetectorName } from '@sallyport/core'
 
 interface Detector {
   readonly pattern: RegExp
+  /** Whether it is one, where the pattern alone does not tell. Then what the pattern found may also begin with one, or hold it. */
   readonly holds?: (found: string) => boolean
 }
 
 const detectors: Readonly<Record<DetectorName, Detector>> = {
-  email: { pattern: /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}(?![A-Za-z0-9-])/g },
-  card: { pattern: /(?<![\dA-Za-z])\d(?:[ -]?\d){12,18}(?![\dA-Za-z])/g, holds: isCard },
-  iban: { pattern: /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])/g, holds: isIban },
+  email: { pattern: /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,8}[A-Za-z]{2,24}/g },
+  card: { pattern: /(?<!\d|(?<!\\)[A-Za-z])\d(?:[ -]?\d){12,18}(?![\dA-Za-z])/g, holds: isCard },
+  iban: {
+    pattern: /(?<!\d|(?<!\\)[A-Za-z])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])/g,
+    holds: isIban,
+  },
   ssn: { pattern: /(?<![\d-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\d-])/g },
   phone: {
     pattern:
@@ -25,17 +29,59 @@ const detectors: Readonly<Record<DetectorName, Detector>> = {
 
 /** The text with every such value replaced. */
 export function replaceFound(text: string, name: DetectorName, replace: (found: string) => string): string {
-  const { pattern, holds } = detectors[name]
-  return text.replace(pattern, (found) => (holds === undefined || holds(found) ? replace(found) : found))
+  let out = ''
+  let from = 0
+  for (const [start, end] of spansFound(text, name)) {
+    out += text.slice(from, start) + replace(text.slice(start, end))
+    from = end
+  }
+  return from === 0 ? text : out + text.slice(from)
 }
 
 export function spansFound(text: string, name: DetectorName): readonly (readonly [start: number, end: number])[] {
   const { pattern, holds } = detectors[name]
   const spans: (readonly [number, number])[] = []
-  for (const match of text.matchAll(pattern)) {
-    if (holds === undefined || holds(match[0])) spans.push([match.index, match.index + match[0].length])
+  const looking = new RegExp(pattern)
+  // A value may begin inside of what was none: `12 4111 1111 1111 1111`.
+  let inside = -1
+  for (let match = looking.exec(text); match !== null; match = looking.exec(text)) {
+    const { index } = match
+    const end = holds === undefined ? looking.lastIndex : endHeld(text, index, looking.lastIndex, index <= inside, holds)
+    if (end === undefined) {
+      inside = Math.max(inside, looking.lastIndex)
+      looking.lastIndex = index + (/[ -]/.exec(match[0])?.index ?? match[0].length)
+      continue
+    }
+    spans.push([index, end])
+    looking.lastIndex = end
   }
   return spans
+}
+
+/** Where the longest value ends that begins at `start`, no later than `last`: what comes after it may look like more of it. */
+function endHeld(
+  text: string,
+  start: number,
+  last: number,
+  inside: boolean,
+  holds: (found: string) => boolean,
+): number | undefined {
+  const whole = text.slice(start, last)
+  if ((!inside || inGroups(whole)) && holds(whole)) return last
+  for (let end = last - 1; end - start >= shortest; end -= 1) {
+    if (text[end] !== ' ' && text[end] !== '-') continue
+    const found = text.slice(start, end)
+    if (inGroups(found) && holds(found)) return end
+  }
+  return undefined
+}
+
+/** Of a card or an IBAN. */
+const shortest = 13
+
+/** As people write them, not any numbers that stand beside each other. */
+function inGroups(found: string): boolean {
+  return found.split(/[ -]/).every((group, index, all) => group.length >= 3 || index === all.length - 1)
 }
 
 /** ISO/IEC 7812-1, annex B. */

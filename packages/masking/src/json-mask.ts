@@ -7,17 +7,18 @@ import { Unmaskable } from './unmaskable.js'
 /** A JSON text in a string in a JSON text ... */
 const maxNesting = 5
 
-export function jsonMask(masker: Masker, several: boolean, root = '$', nesting = 0): JsonWalk {
-  return new JsonWalk(
-    {
-      open: (path, _depth, array) => {
-        if (path !== root && masker.forField(path) !== undefined) return 'null'
-        return tellsTokens(path) ? (array ? '[]' : 'null') : undefined
-      },
-      scalar: (raw, path) => scalar(raw, path, masker, nesting),
+export function jsonMask(masker: Masker, nesting = 0): JsonWalk {
+  return new JsonWalk({
+    open: (path, _depth, array) => {
+      if (path !== '$' && masker.forField(path) !== undefined) return 'null'
+      return tellsTokens(path) ? (array ? '[]' : 'null') : undefined
     },
-    several,
-  )
+    key: (name) => {
+      const masked = masker.text(name)
+      return masked === name ? undefined : JSON.stringify(masked)
+    },
+    scalar: (raw, path) => scalar(raw, path, masker, nesting),
+  })
 }
 
 /** Probabilities of a model's tokens tell its text once more, in pieces that no mask fits. */
@@ -54,7 +55,7 @@ export function maskedString(text: string, masker: Masker): string | undefined {
 function maskedInside(text: string, masker: Masker, nesting: number): string | undefined {
   if (!/^\s*[[{"]/.test(text)) return undefined
   if (nesting >= maxNesting) throw new Unmaskable('JSON is nested in strings too deep')
-  const walk = jsonMask(masker, false, '$', nesting + 1)
+  const walk = jsonMask(masker, nesting + 1)
   try {
     return Buffer.concat([walk.push(Buffer.from(text, 'utf8')), walk.end()]).toString('utf8')
   } catch (error) {

@@ -4,8 +4,8 @@
 import { Unmaskable } from './unmaskable.js'
 
 export interface Visitor {
-  /** A key of the object that is open at this depth. */
-  key?(name: string, depth: number): void
+  /** A key of the object that is open at this depth; another text to stand in its place, or undefined to leave it. */
+  key?(name: string, depth: number): string | undefined
   /** An object or array begins; text that stands for the whole of it, or undefined to go into it. */
   open?(path: string, depth: number, array: boolean): string | undefined
   /** A string, number, true, false or null, as written; another text to stand in its place, or undefined to leave it. */
@@ -37,7 +37,6 @@ interface Level {
 
 export class JsonWalk {
   readonly #visitor: Visitor
-  readonly #several: boolean
   readonly #levels: Level[] = []
   #expected: Expected = 'value'
   #rest: Buffer = Buffer.alloc(0)
@@ -45,10 +44,8 @@ export class JsonWalk {
   /** Depth of a container that is left out; 0: none is. */
   #leftOut = 0
 
-  /** `several`: values may follow each other, as in JSON Lines. */
-  constructor(visitor: Visitor, several = false) {
+  constructor(visitor: Visitor) {
     this.#visitor = visitor
-    this.#several = several
   }
 
   push(chunk: Buffer): Buffer {
@@ -59,7 +56,7 @@ export class JsonWalk {
   /** Throws Unmaskable where the text is not whole. */
   end(): Buffer {
     const last = this.#read(this.#rest, true)
-    if (this.#rest.length > 0 || this.#levels.length > 0 || (this.#expected === 'value' && !(this.#several && this.#begun))) {
+    if (this.#rest.length > 0 || this.#levels.length > 0 || this.#expected === 'value') {
       throw new Unmaskable('the JSON ends too early')
     }
     return last
@@ -161,7 +158,7 @@ export class JsonWalk {
       const name = textOf(raw)
       const level = this.#levels.at(-1) as Level
       level.current = `${level.path}.${name}`
-      if (this.#leftOut === 0) this.#visitor.key?.(name, this.#levels.length)
+      if (this.#leftOut === 0) replace(this.#visitor.key?.(name, this.#levels.length))
       this.#expected = 'colon'
       return
     }
@@ -178,7 +175,7 @@ export class JsonWalk {
   }
 
   #after(): void {
-    this.#expected = this.#levels.length > 0 ? 'comma-or-end' : this.#several ? 'value' : 'nothing'
+    this.#expected = this.#levels.length > 0 ? 'comma-or-end' : 'nothing'
   }
 
   #expect(...any: readonly Expected[]): void {

@@ -1,16 +1,9 @@
 // The masks of one ruling, made ready: which of them a field meets, and what becomes of a text.
 
-import { detectorNames, matchesName, Remembered } from '@sallyport/core'
-import type { DetectorName, Mask, Transform } from '@sallyport/core'
+import { Remembered, detectorNames, matchesName, strictness } from '@sallyport/core'
+import type { DetectorName, Mask, Salts, Transform } from '@sallyport/core'
 import { replaceFound, spansFound } from './detectors.js'
-import { strictness, transformed } from './transform.js'
-
-export interface Salts {
-  /** Makes hashes that stay the same over sessions. */
-  readonly hash: string
-  /** Makes stand-ins of one session. */
-  readonly token: string
-}
+import { transformed } from './transform.js'
 
 /** Field names come from the answer; so many different ones are remembered. */
 const rememberedPaths = 4_096

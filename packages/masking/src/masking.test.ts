@@ -94,6 +94,12 @@ describe('detectors', () => {
     ['email', 'write to ann.o-x@mail.example.com, now', 'write to [redacted], now'],
     ['card', 'card 4111 1111 1111 1111.', 'card [redacted].'],
     ['card', 'order 4111 1111 1111 1112.', 'order 4111 1111 1111 1112.'],
+    ['card', 'qty 12 4111 1111 1111 1111 24', 'qty 12 [redacted] 24'],
+    ['card', '2024-11-24 4111-1111-1111-1111', '2024-11-24 [redacted]'],
+    ['card', 'said "x\\n4111111111111111"', 'said "x\\n[redacted]"'],
+    ['card', '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16', '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16'],
+    ['email', 'a@mail.example.com-b, a@mail.example.com1', '[redacted]-b, [redacted]1'],
+    ['iban', 'BE68 5390 0754 7034 EUR and BE68539007547034 2024', '[redacted] EUR and [redacted] 2024'],
     ['iban', 'to DE89 3704 0044 0532 0130 00 please', 'to [redacted] please'],
     ['iban', 'to DE88370400440532013000', 'to DE88370400440532013000'],
     ['ssn', 'ssn 917-66-4417 no, 536-90-4399 yes', 'ssn 917-66-4417 no, [redacted] yes'],
@@ -121,6 +127,25 @@ describe('detectors', () => {
     const began = performance.now()
     for (const text of hostile) masked(JSON.stringify(text), json, all)
     expect(performance.now() - began).toBeLessThan(5_000)
+  })
+})
+
+describe('what stands beside values', () => {
+  it('keys that look like a value are covered as well', () => {
+    const text = '{"by":{"a@mail.example.com":{"n":1},"b":2}}'
+    expect(everywhere(text, json, () => masker(mask('@email')))).toBe('{"by":{"[redacted]":{"n":1},"b":2}}')
+    expect(masked(text, json, masker(mask('by.a@mail.example.com.n')))).toBe('{"by":{"a@mail.example.com":{"n":null},"b":2}}')
+  })
+
+  it("so are an event's number and name", () => {
+    const out = everywhere('id: a@mail.example.com\nevent: e\ndata: {}\n\n', 'text/event-stream', () => masker(mask('@email')))
+    expect(out).toBe('id: [redacted]\nevent: e\ndata: {}\n\n')
+  })
+
+  it('and the first record of CSV, which may be no header', () => {
+    const text = '1,a@mail.example.com\r\n2,b@mail.example.com\r\n'
+    expect(everywhere(text, 'text/csv', () => masker(mask('@email')))).toBe('1,[redacted]\r\n2,[redacted]\r\n')
+    expect(maskBody(masker(mask('email')), 'text/csv; header=absent')).toBeUndefined()
   })
 })
 

@@ -18,6 +18,7 @@ export function repeatsKeys(text: Buffer): boolean {
       const plain = name.toLowerCase()
       if (seen.has(plain)) repeated = true
       seen.add(plain)
+      return undefined
     },
   })
   try {

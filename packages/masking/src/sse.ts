@@ -15,23 +15,34 @@ export type Mapped = string | undefined | { readonly before: readonly SseEvent[]
 export class SseEvents {
   readonly #map: (data: string, name: string | undefined) => Mapped
   readonly #last: () => readonly SseEvent[]
+  readonly #beside: (line: string) => string
   #rest: Buffer = Buffer.alloc(0)
+  /** So much of it holds no end of an event. */
+  #looked = 0
 
-  /** `last`: events to come when there are no more. */
-  constructor(map: (data: string, name: string | undefined) => Mapped, last: () => readonly SseEvent[] = () => []) {
+  /** `last`: events to come when there are no more. `beside`: what becomes of an event's other lines, its name and its number. */
+  constructor(
+    map: (data: string, name: string | undefined) => Mapped,
+    last: () => readonly SseEvent[] = () => [],
+    beside: (line: string) => string = (line) => line,
+  ) {
     this.#map = map
     this.#last = last
+    this.#beside = beside
   }
 
   push(chunk: Buffer): Buffer {
     let data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     const out: Buffer[] = []
     for (;;) {
-      const end = eventEnd(data)
+      const end = eventEnd(data, this.#looked)
       if (end < 0) break
       out.push(this.#event(data.subarray(0, end)))
       data = data.subarray(end)
+      this.#looked = 0
     }
+    // What ends an event has four bytes at most.
+    this.#looked = Math.max(0, data.length - 3)
     if (data.length > maxEventBytes) throw new Unmaskable('an event is too long to be looked into')
     this.#rest = Buffer.from(data)
     return Buffer.concat(out)
@@ -50,7 +61,7 @@ export class SseEvents {
       .filter((line) => line !== '')
     const data = lines.filter((line) => /^data(?::|$)/.test(line)).map((line) => line.replace(/^data:? ?/, ''))
     // A comment could hold anything and says nothing to a client; an empty one keeps the connection alive.
-    const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line))
+    const others = lines.filter((line) => /^(?:event|id|retry)(?::|$)/.test(line)).map(this.#beside)
     if (data.length === 0) return Buffer.from(others.length === 0 ? ':\n\n' : `${others.join('\n')}\n\n`)
     const name = others.findLast((line) => line.startsWith('event:'))?.replace(/^event: ?/, '')
     const mapped = this.#map(data.join('\n'), name)
@@ -67,8 +78,8 @@ function written(others: readonly string[], data: string): Buffer {
 }
 
 /** Just after the empty line that ends the first event; -1 where none has come. */
-function eventEnd(data: Buffer): number {
-  for (let at = 0; at < data.length; at += 1) {
+function eventEnd(data: Buffer, from: number): number {
+  for (let at = from; at < data.length; at += 1) {
     const first = lineBreak(data, at)
     if (first === 0) continue
     const second = lineBreak(data, at + first)

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Mask } from '@sallyport/core'
 import { maskBody } from './body.js'
 import { Masker } from './masker.js'
+import { Unmaskable } from './unmaskable.js'
 
 const masks: readonly Mask[] = [
   { column: '@email', with: 'redact' },
@@ -183,4 +184,62 @@ it('events that tell nothing in pieces are as they were', () => {
     { type: 'ping' },
     { id: 1, salary: null, note: 'x' },
   ])
+})
+
+describe("Ollama's lines", () => {
+  const common = { model: 'm', created_at: '2026-11-24T04:00:00Z' }
+  const line = (more: object): string => `${JSON.stringify({ ...common, done: false, ...more })}\n`
+  const stated = { model: 'm', done: true, done_reason: 'stop', prompt_eval_count: 3, eval_count: 5 }
+  const ending = JSON.stringify({ ...common, ...stated, message: { role: 'assistant', content: '' } })
+  const lines = (text: string, size: number): readonly Record<string, unknown>[] => {
+    const stage = maskBody(new Masker(masks, { hash: 'h', token: 't' }), 'application/x-ndjson; charset=utf-8')
+    if (stage === undefined) throw new Error('no stage')
+    const bytes = Buffer.from(text)
+    const out: Buffer[] = []
+    for (let at = 0; at < bytes.length; at += size) out.push(stage.push(bytes.subarray(at, at + size)))
+    return Buffer.concat([...out, stage.end()])
+      .toString()
+      .split('\n')
+      .filter((each) => each !== '')
+      .map((each) => JSON.parse(each) as Record<string, unknown>)
+  }
+
+  it.each([1, 9, 4096])('a message, its thoughts and its calls, in pieces of %i bytes', (size) => {
+    const made = { function: { name: 'send', arguments: { to: 'ada@example.test', salary: 1234, n: 1 } } }
+    const text = [
+      ...said.map((thinking) => line({ message: { role: 'assistant', content: '', thinking } })),
+      ...said.map((content) => line({ message: { role: 'assistant', content } })),
+      line({ message: { role: 'assistant', content: '', tool_calls: [made] } }),
+      ending,
+    ].join('')
+    const out = lines(text, size)
+    type Line = { message: { content: string; thinking?: string; tool_calls?: object[] } }
+    expect(joined(out, (each: Line) => each.message.content)).toBe('Her mail is [redacted]. And so on.')
+    expect(joined(out, (each: Line) => each.message.thinking)).toBe('Her mail is [redacted]. And so on.')
+    const asked = out.find((each) => (each as unknown as Line).message.tool_calls !== undefined)
+    expect(asked).toMatchObject({
+      message: { tool_calls: [{ function: { name: 'send', arguments: { to: '[redacted]', salary: null, n: 1 } } }] },
+    })
+    expect(out.at(-1)).toMatchObject(stated)
+  })
+
+  it('a plain answer', () => {
+    const out = lines(said.map((response) => line({ response })).join('') + line({ response: '', done: true, context: [1, 2] }), 5)
+    expect(joined(out, (each: { response: string }) => each.response)).toBe('Her mail is [redacted]. And so on.')
+    expect(out.at(-1)).toMatchObject({ done: true, context: [1, 2] })
+  })
+
+  it('what is held back where the last line never comes is told, and half a line is not', () => {
+    const cut = said.map((response) => line({ response })).join('')
+    expect(joined(lines(cut, 7), (each: { response: string }) => each.response)).toBe('Her mail is [redacted]. And so on.')
+    expect(() => lines(`${cut}{"model":"m","resp`, 7)).toThrow(Unmaskable)
+  })
+
+  it('lines that only look a little like it are left as they are', () => {
+    const todo = '{"done":false,"message":{"title":"buy milk"}}\n{"done":true,"message":{"title":"and ada@example.test"}}\n'
+    expect(lines(todo, 3)).toEqual([
+      { done: false, message: { title: 'buy milk' } },
+      { done: true, message: { title: 'and [redacted]' } },
+    ])
+  })
 })

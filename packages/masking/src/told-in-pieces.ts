@@ -1,5 +1,5 @@
-// Server-sent events that tell texts piece by piece, as models do: Anthropic's Messages, OpenAI's Chat Completions and Responses, and whatever
-// has their shape. Each text is masked as if it came whole; what was held back of it comes before the event that ends it.
+// Events and lines that tell texts piece by piece, as models do: Anthropic's Messages, OpenAI's Chat Completions and Responses, Ollama's lines,
+// and whatever has their shape. Each text is masked as if it came whole; what was held back of it comes before the event that ends it.
 
 import { jsonMask } from './json-mask.js'
 import type { Masker } from './masker.js'
@@ -58,14 +58,21 @@ export class ToldInPieces {
     if (bare === '[DONE]') return { before: this.#endAll(() => true), data }
     if (bare === '') return data
     if (!/^[[{"]/.test(bare)) {
-      if (this.#masker.byField) throw new Unmaskable('an event holds text that is not JSON')
-      return this.#masker.text(data)
+      if (!this.#masker.byField) return this.#masker.text(data)
+      if (!/^(?:true|false|null|-?\d[\d.eE+-]*)$/.test(bare)) throw new Unmaskable('an event holds text that is not JSON')
+      return this.#masked(data)
     }
     if (!bare.startsWith('{')) return this.#masked(data)
     const json = parsed(data)
     const places = placesIn(json).filter(({ path }) => this.#masker.forField(path) === undefined)
-    if (places.length === 0 && !('type' in json) && !('choices' in json)) return this.#masked(data)
+    if (places.length === 0 && !('type' in json) && !('choices' in json) && !tellsLines(json)) return this.#masked(data)
     return this.#withPieces({ ...event, data }, json, places)
+  }
+
+  /** The same for a line of JSON, which is no text in any case. */
+  line(line: string): Mapped {
+    if (line.trim() === '') return line
+    return /^\s*\{/.test(line) ? this.map({ data: line }) : this.#masked(line)
   }
 
   /** What was held back when no more comes. */
@@ -124,7 +131,7 @@ export class ToldInPieces {
   }
 
   #masked(data: string): string {
-    const walk = jsonMask(this.#masker, false)
+    const walk = jsonMask(this.#masker)
     return Buffer.concat([walk.push(Buffer.from(data, 'utf8')), walk.end()]).toString('utf8')
   }
 }
@@ -146,7 +153,19 @@ function placesIn(json: Changing): readonly Place[] {
       ...callsIn(said, key),
     ]
   })
-  return [...own, ...each]
+  return [...own, ...each, ...lineIn(json)]
+}
+
+/** Ollama's: each line says whether it is the last. */
+function tellsLines(json: Json): boolean {
+  return typeof json['done'] === 'boolean' && typeof json['model'] === 'string' && typeof json['created_at'] === 'string'
+}
+
+function lineIn(json: Changing): readonly Place[] {
+  if (!tellsLines(json)) return []
+  const { message } = json
+  const plain = Object.fromEntries(['response', 'thinking'].filter((name) => name in json).map((name) => [name, json[name]]))
+  return [...(isJson(message) ? stringsIn(message, 'o m', '$.message') : []), ...stringsIn(plain, 'o', '$', json)]
 }
 
 /** A block may begin with the first piece of what its deltas go on with. */
@@ -187,6 +206,7 @@ function stringsIn(values: Changing, key: string, path: string, holder: Changing
 /** Which texts the event ends. */
 function endedBy(json: Json): (key: string) => boolean {
   const type = textOf(json['type'])
+  if (json['done'] === true && tellsLines(json)) return (key) => key.startsWith('o ')
   if (type === 'content_block_stop') return (key) => key.startsWith(`d ${numberOf(json['index'])} `)
   if (/^(?:message_delta|message_stop|error|response\.(?:completed|failed|incomplete|done))$/.test(type)) return () => true
   if (/^response\..*\.done$/.test(type)) {

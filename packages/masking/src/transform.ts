@@ -3,9 +3,6 @@
 import { createHash } from 'node:crypto'
 import type { Transform } from '@sallyport/core'
 
-/** What shows least first; where masks disagree on a value, the first wins. */
-export const strictness: readonly Transform[] = ['null', 'redact', 'token', 'hash', 'partial']
-
 /** Null: the value becomes JSON's null. */
 export function transformed(
   value: string,
@@ -24,11 +21,6 @@ export function transformed(
     case 'token':
       return `tok_${digest(value, salts.token)}`
   }
-}
-
-/** Whether a stand-in of a masked value is in this text: it must not be written back as if it were the value. */
-export function holdsToken(text: string): boolean {
-  return /\btok_[0-9a-f]{16}\b/.test(text)
 }
 
 function digest(value: string, salt: string): string {

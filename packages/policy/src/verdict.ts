@@ -1,11 +1,9 @@
 // From the rules that match to one verdict: deny, then review, then mask, then allow.
 
+import { strictest } from '@sallyport/core'
 import { rowsLeft } from './compiled.js'
-import type { Allowed, Denial, Effect, JudgingFacts, Mask, ReviewAsk, Target, Transform, Verdict } from '@sallyport/core'
+import type { Allowed, Denial, Effect, JudgingFacts, Mask, ReviewAsk, Target, Verdict } from '@sallyport/core'
 import type { Match } from './compiled.js'
-
-/** What shows least of a value first. Where two masks name one column the stricter stays. */
-const strictness: readonly Transform[] = ['null', 'redact', 'token', 'hash', 'partial']
 
 /** `matches` are the rules that hold for this statement in every criterion but `rowsOver`, in the operator's order. */
 export function verdictOf(
@@ -91,7 +89,7 @@ function askOf(match: Match): ReviewAsk {
 
 function allowedBy(firing: readonly Match[], masking: readonly Match[], rowsUpTo: number | undefined): Allowed {
   const limit = rowsUpTo === undefined ? {} : { rowsUpTo }
-  const masks = strictest(masking.flatMap(masksOf))
+  const masks = strictestOf(masking.flatMap(masksOf))
   const first = masking[0]
   if (first !== undefined) return { kind: 'mask', rule: first.compiled.rule.name, masks, ...limit }
   const allow = firing.find((match) => match.compiled.rule.then === 'allow')
@@ -103,11 +101,12 @@ function masksOf(match: Match): readonly Mask[] {
   return match.columns.map((column) => ({ column, with: rule.with ?? 'redact', rule: rule.name }))
 }
 
-function strictest(masks: readonly Mask[]): readonly Mask[] {
+/** Where two masks name one column the stricter stays. */
+function strictestOf(masks: readonly Mask[]): readonly Mask[] {
   const byColumn = new Map<string, Mask>()
   for (const mask of masks) {
     const kept = byColumn.get(mask.column)
-    if (kept === undefined || strictness.indexOf(mask.with) < strictness.indexOf(kept.with)) byColumn.set(mask.column, mask)
+    if (strictest(kept?.with, mask.with) !== kept?.with) byColumn.set(mask.column, mask)
   }
   return [...byColumn.values()]
 }

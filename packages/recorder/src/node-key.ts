@@ -22,9 +22,10 @@ export interface ChainHead {
   readonly hash: string
 }
 
-function write(path: string, text: string): void {
+/** `flush`: what is lost with a power cut could not be made again. */
+function write(path: string, text: string, flush: boolean): void {
   const draft = `${path}.new`
-  writeFileSync(draft, text, { mode: 0o600 })
+  writeFileSync(draft, text, { mode: 0o600, flush })
   renameSync(draft, path)
 }
 
@@ -35,7 +36,7 @@ export function openNodeKey(home: string): NodeKey {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   if (!existsSync(path)) {
     const made = generateKeyPairSync('ed25519')
-    write(path, made.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+    write(path, made.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(), true)
   }
   let privateKey: KeyObject
   try {
@@ -50,12 +51,12 @@ export function openNodeKey(home: string): NodeKey {
   const publicKey = createPublicKey(privateKey)
   const pem = publicKey.export({ type: 'spki', format: 'pem' }).toString()
   const published = join(directory, 'node.pub')
-  if (!existsSync(published)) write(published, pem)
+  if (!existsSync(published)) write(published, pem, true)
   return { id: keyIdOf(publicKey), privateKey, publicKey: pem }
 }
 
 export function writeHead(home: string, head: ChainHead): void {
-  write(join(home, 'keys', 'head.json'), `${JSON.stringify(head)}\n`)
+  write(join(home, 'keys', 'head.json'), `${JSON.stringify(head)}\n`, false)
 }
 
 export function readHead(home: string): ChainHead | undefined {

@@ -2,7 +2,7 @@
 // somebody's hands in the database.
 
 import { randomUUID } from 'node:crypto'
-import { rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Client } from 'pg'
@@ -11,7 +11,7 @@ import { openStore, startEmbedded } from '@sallyport/store'
 import type { EmbeddedPostgres, Store } from '@sallyport/store'
 import { readPins } from './node-key.js'
 import { openRecorder } from './recorder.js'
-import type { LocalRecorder } from './recorder-options.js'
+import type { LocalRecorder, RecorderLimits } from './recorder-options.js'
 import { replay } from './replay.js'
 import { Death, exchange, recordedSession, shipperInProcess, silent, temporaryHome } from './samples.fixture.js'
 import type { FrameSink, ShippedBatch } from './shipped.js'
@@ -48,8 +48,12 @@ beforeEach(async () => {
 
 const recorders: LocalRecorder[] = []
 
-async function open(createSink: () => FrameSink = () => store.sink()): Promise<LocalRecorder> {
-  const recorder = await openRecorder({ home, node: 'n1', startShipper: shipperInProcess(createSink).start, log: silent })
+async function open(
+  createSink: () => FrameSink = () => store.sink(),
+  limits: Partial<RecorderLimits> = {},
+): Promise<LocalRecorder> {
+  const { start } = shipperInProcess(createSink)
+  const recorder = await openRecorder({ home, node: 'n1', startShipper: start, log: silent, limits })
   recorders.push(recorder)
   return recorder
 }
@@ -105,9 +109,9 @@ describe('shipping', () => {
     const recorder = await open()
     await record(recorder, 's1', 10)
     expect(await texts('s1')).toEqual(range(10).map((number) => `row ${number}`))
-    const shown = await store.sessions.show('s1')
+    const shown = await store.sessions.summary('s1')
     expect(shown).toMatchObject({ id: 's1', identity: 'ann', target: 'orders', statements: 10, denied: 0, outcome: 'client left' })
-    expect(shown?.statementList[4]).toMatchObject({
+    expect((await store.sessions.statements('s1'))[4]).toMatchObject({
       id: 5,
       text: 'select 5',
       ruling: { kind: 'allow', rule: null, reason: null, reviewers: [] },
@@ -117,6 +121,15 @@ describe('shipping', () => {
       error: null,
     })
     expect(await verify()).toEqual({ state: 'whole', sessions: 1, live: 0, unpinned: [], findings: [] })
+  })
+
+  it('makes room of what is shipped, also where nothing more can be written at home', async () => {
+    const recorder = await open(() => store.sink(), { segmentBytes: 1_000 })
+    mkdirSync(join(home, 'keys', 'head.json.new'))
+    // Each end of a session is sealed, and the newest seal is noted at home.
+    for (const number of range(8)) await record(recorder, `s${number}`, 2)
+    expect(await texts('s8')).toHaveLength(2)
+    expect(readdirSync(join(home, 'spool')).length).toBeLessThan(5)
   })
 
   it('ships everything exactly once, whatever dies between the batches', async () => {
@@ -151,7 +164,7 @@ describe('shipping', () => {
     const recorder = await open()
     await record(recorder, 'next', 2)
     expect(await texts('left')).toEqual(range(5).map((number) => `row ${number}`))
-    expect(await store.sessions.show('left')).toMatchObject({ outcome: 'gateway stopped', statements: 5 })
+    expect(await store.sessions.summary('left')).toMatchObject({ outcome: 'gateway stopped', statements: 5 })
     expect(await verify()).toMatchObject({ state: 'whole', sessions: 2, live: 0 })
   })
 
@@ -166,7 +179,7 @@ describe('shipping', () => {
     home = temporaryHome()
     const again = await open()
     await again.shipped()
-    expect(await store.sessions.show('s1')).toMatchObject({ outcome: 'gateway stopped' })
+    expect(await store.sessions.summary('s1')).toMatchObject({ outcome: 'gateway stopped' })
     expect(await verify()).toMatchObject({ state: 'whole', findings: [] })
   })
 

@@ -126,9 +126,10 @@ class Shipper {
         Atomics.store(this.#flags, ShipperFlag.idle, 0)
         const batch = ledger.cut(position ?? reader.position)
         await this.#sink.write(batch)
-        if (batch.checkpoints.length > 0) writeHead(this.#start.home, { key: this.#key.id, ...ledger.head })
+        // What is shipped makes room first: on a disk that it filled itself nothing more could be written.
         reader.deleteBefore(batch.to)
         this.#port.report({ kind: 'shipped', position: batch.to })
+        if (batch.checkpoints.length > 0) writeHead(this.#start.home, { key: this.#key.id, ...ledger.head })
         succeeded()
         await this.#rest(performance.now() - began)
       }

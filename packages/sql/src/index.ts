@@ -3,7 +3,6 @@
 export { KeptCatalogues } from './kept-catalogues.js'
 export type { Freshness } from './kept-catalogues.js'
 export { masksKeyOf, onlyReads, saltFor, writtenBack } from './masks.js'
-export type { Salts } from './masks.js'
 export { postgresCatalogQuery } from './postgres/catalog-query.js'
 export { emptyCatalog, parsePostgresCatalog } from './postgres/catalog.js'
 export type { CatalogColumn, CatalogRelation, PostgresCatalog } from './postgres/catalog.js'

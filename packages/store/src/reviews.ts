@@ -16,6 +16,8 @@ export interface ReviewTable {
   addDecision(id: string, decision: Decision): Promise<ReviewRecord | undefined>
   /** False where it was not open any more. */
   settle(id: string, state: Exclude<ReviewState, 'open'>, at: Date): Promise<boolean>
+  /** Those of sessions that are over, because their gateway was killed: nobody waits for them. Answers how many. */
+  withdrawLeft(at: Date): Promise<number>
   /** Called on every node for every change; after a broken connection, for every review that may have changed meanwhile. */
   onChange(listener: (id: string) => void): () => void
 }
@@ -150,6 +152,18 @@ export function reviewTable(database: Database, notices: Notices): ReviewTable {
         .executeTakeFirst()
       if (numUpdatedRows > 0n) await notices.send(CHANNEL, id)
       return numUpdatedRows > 0n
+    },
+    async withdrawLeft(at) {
+      const over = database.selectFrom('sallyport.sessions').select('id').where('ended_at', 'is not', null)
+      const rows = await database
+        .updateTable('sallyport.reviews')
+        .set({ state: 'withdrawn', settled_at: at })
+        .where('state', '=', 'open')
+        .where('session', 'in', over)
+        .returning('id')
+        .execute()
+      for (const { id } of rows) await notices.send(CHANNEL, id)
+      return rows.length
     },
     onChange(listener) {
       const resume = (): void => {

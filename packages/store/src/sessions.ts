@@ -6,12 +6,6 @@ import type { FoundStatement, RecordedStatement, SessionSummary } from '@sallypo
 import type { Database, Sessions, Statements, Tables } from './schema.js'
 import { storable, stored, storedJson, storedOrNull } from './text.js'
 
-export interface SessionDetail extends SessionSummary {
-  readonly statementList: readonly RecordedStatement[]
-  /** There are more statements than the list holds; `statements(id, { after })` reads on. */
-  readonly more: boolean
-}
-
 /** Whose sessions, and where. `mine`: of this identity, and of agents that acted for it. */
 export interface Whose {
   readonly identity?: string
@@ -37,7 +31,7 @@ export interface SearchFilter extends Whose {
 export interface SessionTable {
   /** Newest first. */
   list(filter: SessionFilter): Promise<SessionSummary[]>
-  show(id: string): Promise<SessionDetail | undefined>
+  summary(id: string): Promise<SessionSummary | undefined>
   statements(id: string, page?: { readonly after?: number; readonly limit?: number }): Promise<RecordedStatement[]>
   /** Statements whose text or forwarded text contains `text`, letters alike; newest first. */
   search(text: string, filter: SearchFilter): Promise<FoundStatement[]>
@@ -179,11 +173,9 @@ export function sessionTable(database: Database): SessionTable {
     async list(filter) {
       return (await listQuery(database, filter).execute()).map(summaryOf)
     },
-    async show(id) {
+    async summary(id) {
       const row = await database.selectFrom('sallyport.sessions').selectAll().where('id', '=', storable(id)).executeTakeFirst()
-      if (row === undefined) return undefined
-      const statementList = await statements(id, { limit: LARGEST_LIMIT })
-      return { ...summaryOf(row), statementList, more: statementList.length === LARGEST_LIMIT }
+      return row === undefined ? undefined : summaryOf(row)
     },
     statements,
     search: (text, filter) => search(database, text, filter),

@@ -9,6 +9,20 @@ export function noise(seed: number): () => number {
   return () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0)
 }
 
+export type Dice = (sides: number) => number
+
+/** From 0 on; the low bits of the generator are not by chance. */
+export function dice(seed: number): Dice {
+  const next = noise(seed)
+  return (sides) => (next() >>> 8) % sides
+}
+
+export function oneOf<T>(roll: Dice, all: readonly T[]): T {
+  const drawn = all[roll(all.length)]
+  if (drawn === undefined && all.length === 0) throw new Error('there is nothing to draw from')
+  return drawn as T
+}
+
 export interface NoisyInput {
   readonly from: Side
   readonly bytes: Buffer

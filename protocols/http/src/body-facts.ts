@@ -37,15 +37,24 @@ export function readBody(body: Buffer, contentType: string | undefined, encoding
   const charset = /charset="?([^";\s]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase()
   if (charset !== undefined && charset !== 'utf-8' && charset !== 'utf8' && charset !== 'us-ascii') return unknownBody
   if (type === 'application/graphql') return graphqlFacts(body.toString('utf8'), undefined) ?? unknownBody
-  if (type === 'application/x-www-form-urlencoded') return formFacts(body, path)
   // Servers read JSON whatever the type says.
-  const saysJson = type === 'application/json' || type.endsWith('+json') || type === 'text/json'
-  return saysJson || /^[\s\u{feff}]*[[{]/u.test(body.toString('latin1', 0, 64)) ? jsonFacts(body, path) : unknownBody
+  const mayBeJson = isJsonType(type) || /^[\s\u{feff}]*[[{]/u.test(body.toString('utf8', 0, 64))
+  if (type === 'application/x-www-form-urlencoded') return mayBeJson ? eitherWay(body, path) : formFacts(body, path)
+  return mayBeJson ? jsonFacts(body, path) : unknownBody
+}
+
+const isJsonType = (type: string): boolean => type === 'application/json' || type.endsWith('+json') || type === 'text/json'
+
+/** What curl sends where nobody says what it is: some servers take it for JSON and some for a form, so that both count. */
+function eitherWay(body: Buffer, path: string): BodyFacts {
+  const form = formFacts(body, path)
+  const json = jsonFacts(body, path)
+  return { ...form, ...json, asked: [...form.asked, ...json.asked] }
 }
 
 function jsonFacts(body: Buffer, path: string): BodyFacts {
-  if (repeatsKeys(body) || !isUtf8(body)) return unknownBody
-  const json = JSON.parse(body.toString('utf8').replace(/^\u{feff}/u, '')) as unknown
+  const json = repeatsKeys(body) ? undefined : parsed(body)
+  if (json === undefined) return unknownBody
   const rpc = readRpc(json)
   if (rpc === 'ambiguous') return { ...unknownBody, json }
   const fields = fieldsOf(json)
@@ -146,6 +155,8 @@ const modelPaths: readonly (readonly [RegExp, string])[] = [
   [/\/v1\/messages$/, 'messages.create'],
   [/\/chat\/completions$/, 'chat.completions.create'],
   [/\/responses$/, 'responses.create'],
+  [/\/api\/chat$/, 'api.chat'],
+  [/\/api\/generate$/, 'api.generate'],
 ]
 
 /** The model API that this is a request of, by path and shape. */
@@ -160,11 +171,11 @@ function modelAccess(json: unknown, path: string): Asked {
   return modelOperation(json, path).length === 0 ? {} : { access: 'read', verb: 'ask-model' }
 }
 
-function isUtf8(body: Buffer): boolean {
+/** Undefined: it is no JSON in UTF-8. */
+function parsed(body: Buffer): unknown {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(body)
-    return true
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body)) as unknown
   } catch {
-    return false
+    return undefined
   }
 }

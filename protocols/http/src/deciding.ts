@@ -1,8 +1,8 @@
 // May it: the rules are asked, and where people must be, the request is held for as long as its caller has patience.
 
 import { createHash } from 'node:crypto'
+import { holdsStandIn, writesStandIn } from '@sallyport/core'
 import type { Asking, Mask, Ruling, Settled, Statement, Traced } from '@sallyport/core'
-import { holdsToken as holdsStandIn } from '@sallyport/masking'
 import { describedHeaders } from './describing.js'
 import { waitingDenial } from './holding.js'
 import type { Held } from './holding.js'
@@ -138,5 +138,5 @@ export function traced(masks: readonly Mask[], understood: Understood): Settled<
 function writtenBack(statement: Statement, understood: Understood, body: Body): string | undefined {
   if (understood.effects.every((effect) => effect.access === 'read') || !Buffer.isBuffer(body.seen)) return undefined
   const held = holdsStandIn(body.seen.toString('latin1')) || holdsStandIn(statement.text)
-  return held ? 'it would write a stand-in of a masked value (tok_...) back as if it were the value' : undefined
+  return held ? writesStandIn : undefined
 }

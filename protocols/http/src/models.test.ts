@@ -35,6 +35,37 @@ describe('what a model answered', () => {
     })
   })
 
+  it.each([1, 7, 4096])("of Ollama's lines, in pieces of %i bytes", (size) => {
+    const common = { model: 'llama-test', created_at: '2026-11-24T04:00:00Z' }
+    const call = (name: string): object => ({
+      role: 'assistant',
+      content: '',
+      tool_calls: [{ function: { name, arguments: { ä: 1 } } }],
+    })
+    const text = [
+      { ...common, message: { role: 'assistant', content: 'Let me look.' }, done: false },
+      { ...common, message: call('find'), done: false },
+      { ...common, message: call('send'), done: false },
+      {
+        ...common,
+        message: { role: 'assistant', content: '' },
+        done: true,
+        done_reason: 'stop',
+        prompt_eval_count: 3,
+        eval_count: 9,
+      },
+    ]
+      .map((each) => JSON.stringify(each))
+      .join('\n')
+    expect(read('application/x-ndjson', text, size)).toEqual({
+      model: 'llama-test',
+      stop: 'stop',
+      inputTokens: 3,
+      outputTokens: 9,
+      toolCalls: ['find', 'send'].map((name) => ({ id: '', name, arguments: '{"ä":1}' })),
+    })
+  })
+
   it('of a Responses answer', () => {
     const text = JSON.stringify({
       id: 'r',

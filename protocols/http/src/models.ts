@@ -1,6 +1,8 @@
-// What a model answered, as structure: its name, why it stopped, its tokens and the tools it wants called. Anthropic's Messages and OpenAI's
-// Chat Completions and Responses, whole or as events. Only read, never changed.
+// What a model answered, as structure: its name, why it stopped, its tokens and the tools it wants called. Anthropic's Messages, OpenAI's
+// Chat Completions and Responses and Ollama's answers, whole, as events or as lines. Only read, never changed.
 
+import { isJsonLines, JsonLines, SseEvents, Unmaskable } from '@sallyport/masking'
+import { wholeText } from './stages.js'
 import type { Stage } from './stages.js'
 
 export interface ModelAnswer {
@@ -14,53 +16,55 @@ export interface ModelAnswer {
 
 type Json = Readonly<Record<string, unknown>>
 
-const maxKeptBytes = 4 * 1024 * 1024
 const maxToolCalls = 256
 const maxArgumentCharacters = 64 * 1024
 
 /** Passes the answer through and tells at its end what it said. */
 export function watchModel(mediaType: string, told: (answer: ModelAnswer) => void): Stage {
   const reader = new AnswerReader()
-  const text = new TextDecoder()
-  let kept = ''
+  const parts = partsOf(mediaType, (data) => {
+    read(reader, data)
+    return data
+  })
   let lost = false
-  const events = mediaType === 'text/event-stream'
-  const read = (data: string): void => {
+  // What it could not follow is not told; the answer goes on as it is.
+  const follow = (step: () => unknown): void => {
+    if (lost) return
     try {
-      const json: unknown = JSON.parse(data)
-      if (isJson(json)) reader.read(json)
-    } catch {
-      // Not every event is JSON: OpenAI's last is `[DONE]`.
-    }
-  }
-  const take = (last: boolean): void => {
-    if (!events) return last ? read(kept) : undefined
-    const parts = kept.split(/\r\n\r\n|\n\n|\r\r/)
-    kept = last ? '' : (parts.pop() ?? '')
-    for (const part of parts) {
-      read(
-        part
-          .split(/\r\n|\n|\r/)
-          .filter((line) => line.startsWith('data:'))
-          .map((line) => line.slice(5).trimStart())
-          .join('\n'),
-      )
+      step()
+    } catch (error) {
+      if (!(error instanceof Unmaskable)) throw error
+      lost = true
     }
   }
   return {
     push: (chunk) => {
-      if (!lost) kept += text.decode(chunk, { stream: true })
-      lost ||= kept.length > maxKeptBytes
-      if (lost) kept = ''
-      else take(false)
+      follow(() => parts.push(chunk))
       return chunk
     },
     end: () => {
-      if (!lost) take(true)
+      follow(() => parts.end())
       told(reader.answer())
       return Buffer.alloc(0)
     },
   }
+}
+
+function partsOf(mediaType: string, map: (data: string) => string): Stage {
+  if (mediaType === 'text/event-stream') return new SseEvents(map)
+  if (isJsonLines(mediaType)) return new JsonLines(map)
+  return wholeText(map)
+}
+
+function read(reader: AnswerReader, data: string): void {
+  let json: unknown
+  try {
+    json = JSON.parse(data)
+  } catch {
+    // Not every event is JSON: OpenAI's last is `[DONE]`.
+    return
+  }
+  if (isJson(json)) reader.read(json)
 }
 
 class AnswerReader {
@@ -79,6 +83,7 @@ class AnswerReader {
     this.#anthropic(json, message)
     this.#chat(json)
     this.#responses(json, message)
+    this.#ollama(json, message)
   }
 
   #common(message: Json): void {
@@ -135,6 +140,20 @@ class AnswerReader {
         this.#call(key, item['call_id'], item['name'], typeof item['arguments'] === 'string' ? item['arguments'] : '')
     }
     if (typeof message['status'] === 'string' && message['object'] === 'response') this.#facts.stop = message['status']
+  }
+
+  /** https://docs.ollama.com/api: the last line says so, and has the counts. A call comes whole. */
+  #ollama(json: Json, message: Json): void {
+    if (typeof json['done'] !== 'boolean') return
+    const { model, done_reason: stop, prompt_eval_count: input, eval_count: output } = json
+    if (typeof model === 'string') this.#facts.model = model
+    if (typeof stop === 'string') this.#facts.stop = stop
+    if (typeof input === 'number') this.#facts.inputTokens = input
+    if (typeof output === 'number') this.#facts.outputTokens = output
+    for (const call of listOf(message['tool_calls'])) {
+      const made = isJson(call['function']) ? call['function'] : {}
+      this.#call(`o${this.#calls.size}`, call['id'], made['name'], JSON.stringify(made['arguments'] ?? {}))
+    }
   }
 
   #call(key: string, id: unknown, name: unknown, more: string): void {

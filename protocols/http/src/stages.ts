@@ -23,6 +23,11 @@ export function inTurn(stages: readonly Stage[]): Stage | undefined {
 export function rewriteJson(mediaType: string, map: (json: unknown) => unknown): Stage | undefined {
   if (mediaType === 'text/event-stream') return new SseEvents((data) => mapped(data, map))
   if (mediaType !== 'application/json') return undefined
+  return wholeText((text) => mapped(text, map))
+}
+
+/** A text that is mapped when all of it is there. */
+export function wholeText(map: (text: string) => string): Stage {
   const chunks: Buffer[] = []
   let size = 0
   return {
@@ -35,7 +40,7 @@ export function rewriteJson(mediaType: string, map: (json: unknown) => unknown):
     end: () => {
       const whole = Buffer.concat(chunks)
       const text = whole.toString('utf8')
-      const rewritten = mapped(text, map)
+      const rewritten = map(text)
       return rewritten === text ? whole : Buffer.from(rewritten, 'utf8')
     },
   }

@@ -85,6 +85,16 @@ describe('what a body asks', () => {
     ])
   })
 
+  it('a form that reads as JSON: both, since servers differ', () => {
+    const type = 'application/x-www-form-urlencoded'
+    const both = facts('POST', '/x', '{"salary":"&bcc=1"}', type).flatMap(({ fields }) => fields ?? [])
+    expect(both).toEqual(expect.arrayContaining(['salary', 'bcc']))
+    expect(facts('POST', '/api/chat', '{"model":"m","messages":[]}', type).map(({ operations }) => operations)).toContainEqual([
+      'api.chat',
+    ])
+    expect(facts('POST', '/x', '{"salary":1', type).some(({ fields }) => fields === undefined)).toBe(true)
+  })
+
   it('a form: its names', () => {
     expect(facts('POST', '/x', 'a=1&b=2', 'application/x-www-form-urlencoded')[0]?.fields).toEqual(['a', 'b'])
   })

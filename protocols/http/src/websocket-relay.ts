@@ -47,7 +47,7 @@ export class Relayed {
     client.on('message', (data, binary) => this.#fromClient(data, binary))
     upstream.on('message', (data, binary) => this.#fromUpstream(data, binary))
     client.on('close', (code, reason) => this.#end(upstream, code, reason))
-    upstream.on('close', (code, reason) => this.#end(client, code, reason))
+    upstream.on('close', (code, reason) => this.#endTold(code, reason))
     for (const socket of [client, upstream]) socket.on('error', () => this.#cut(internalError, 'the connection broke'))
     exchange.place.session.signal.addEventListener('abort', () => this.#cut(policyViolation, 'the session was ended'), {
       once: true,
@@ -110,16 +110,22 @@ export class Relayed {
 
   #fromUpstream(data: RawData, binary: boolean): void {
     if (this.#over) return
+    this.#show(() => this.#masked(bytesOf(data), binary), binary)
+  }
+
+  /** Recorded, then sent; `then` is done after that. */
+  #show(tell: () => readonly Buffer[], binary: boolean, then: () => void = () => {}): void {
     const { client, upstream, exchange, statement } = this.#parts
     const { session } = exchange.place
     try {
-      const messages = this.#masked(bytesOf(data), binary)
+      const messages = tell()
       for (const message of messages) {
         session.record('upstream', message, statement)
         this.#bytes += message.length
       }
       const send = (): void => {
         for (const message of messages) this.#send(client, message, binary)
+        then()
       }
       const settled = session.settled()
       if (!(settled instanceof Promise)) return send()
@@ -159,6 +165,15 @@ export class Relayed {
 
   #resume(socket: WebSocket): void {
     if (socket.isPaused) socket.resume()
+  }
+
+  /** What was held back of what is told in pieces comes before the end. */
+  #endTold(code: number, reason: Buffer): void {
+    const { client } = this.#parts
+    const end = (): void => this.#end(client, code, reason)
+    const told = this.#told
+    if (told === undefined || this.#over) return end()
+    this.#show(() => told.last().map(({ data }) => Buffer.from(data)), false, end)
   }
 
   #end(other: WebSocket, code: number, reason: Buffer): void {

@@ -3,9 +3,9 @@
 
 import { isUtf8 } from 'node:buffer'
 import { isKnownError } from '@sallyport/core'
-import type { Asking, Effect, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
+import type { Asking, Effect, Mask, ReviewNotice, Ruling, Salts, Session, Settled, Statement, Traced } from '@sallyport/core'
 import { masksKeyOf, mysqlNotUnderstood, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
-import type { Freshness, MysqlCatalog, MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting, Salts } from '@sallyport/sql'
+import type { Freshness, MysqlCatalog, MysqlContext, MysqlReader, MysqlUnderstanding, Rewriting } from '@sallyport/sql'
 import type { StatementEnd } from '@sallyport/wire'
 import type { Catalogues } from './catalogues.js'
 import type { Answer, Definition, Question } from './question.js'

@@ -2,9 +2,9 @@
 // text goes on. Answers at once where everything is remembered.
 
 import { isKnownError } from '@sallyport/core'
-import type { Asking, Mask, ReviewNotice, Ruling, Session, Settled, Statement, Traced } from '@sallyport/core'
+import type { Asking, Mask, ReviewNotice, Ruling, Salts, Session, Settled, Statement, Traced } from '@sallyport/core'
 import { masksKeyOf, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
-import type { Freshness, Rewriting, Salts, SqlContext, SqlReader, Understanding } from '@sallyport/sql'
+import type { Freshness, Rewriting, SqlContext, SqlReader, Understanding } from '@sallyport/sql'
 import type { StatementEnd } from '@sallyport/wire'
 import type { Catalogue, Catalogues } from './catalogues.js'
 import type { SqlText } from './messages.js'

@@ -190,10 +190,11 @@ function execute(
     const stay = (): void => {}
     const passOn = (): void => void child.kill('SIGTERM')
     process.on('SIGINT', stay)
-    process.on('SIGTERM', passOn)
+    // Also where the terminal is closed: the token is still to be given back.
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, passOn)
     const over = (): void => {
       process.off('SIGINT', stay)
-      process.off('SIGTERM', passOn)
+      for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, passOn)
     }
     child.once('error', (error: NodeJS.ErrnoException) => {
       over()

@@ -125,6 +125,7 @@ async function build(building: Building): Promise<GatewayNode> {
   })
   const gateway = openGateway(building, ground, { protocols, authenticator, reviews, definitions: () => rules.definitions.current })
   rules.attach(gateway)
+  void withdrawLeft(ground, log)
   await rules.notices.listen({ gateway, definitions: rules.definitions, tokens: ground.store.tokens })
   teardown.add('notices', () => rules.notices.stop())
 
@@ -149,6 +150,17 @@ async function build(building: Building): Promise<GatewayNode> {
   const url = await openConsole(building, apiParts({ ...parts, configuration, home: home.directory }))
   if (configuration.console.url === undefined) consoleUrl = url
   return { url, definitions: rules.definitions, stop: () => teardown.run() }
+}
+
+/** An answer to what a killed gateway had asked would reach nobody, and its reviewer would think that it ran. */
+async function withdrawLeft({ store, recorder }: Ground, log: Log): Promise<void> {
+  try {
+    await recorder.shipped()
+    const reviews = await store.reviews.withdrawLeft(new Date())
+    if (reviews > 0) log('info', 'reviews of sessions that are over were withdrawn', { reviews })
+  } catch (error) {
+    log('warn', 'reviews that an earlier gateway left stay open until their time is over', { error })
+  }
 }
 
 async function openGround(building: Building): Promise<Ground> {

@@ -2,7 +2,7 @@
 
 import type { ApiParts } from '@sallyport/api'
 import { Denied, Misconfigured } from '@sallyport/core'
-import type { Line, Protocol, SessionSummary } from '@sallyport/core'
+import type { Line, Protocol } from '@sallyport/core'
 import { toHar } from '@sallyport/http'
 import { evidenceOf, readPins, replay, verifyAll, verifyOne } from '@sallyport/recorder'
 import type { Finding, LocalRecorder } from '@sallyport/recorder'
@@ -32,7 +32,7 @@ export function recordFor(parts: RecordParts): ApiParts['sessions'] {
     },
     summary: async (id) => {
       await shipped()
-      return summaryOf(store, id)
+      return store.sessions.summary(id)
     },
     statements: (id, page) => store.sessions.statements(id, page),
     search: async (text, filter) => {
@@ -65,32 +65,6 @@ async function shippedSoon({ recorder, log }: Pick<RecordParts, 'recorder' | 'lo
   await Promise.race([done, late])
   clearTimeout(timer)
 }
-
-async function summaryOf(store: Store, id: string): Promise<SessionSummary | undefined> {
-  const found = await store.frames.session(id)
-  if (found === undefined) return undefined
-  const { facts, progress } = found
-  return {
-    id: facts.id,
-    identity: facts.identity.name,
-    onBehalfOf: facts.onBehalfOf,
-    target: facts.target,
-    protocol: facts.protocol,
-    startedAt: isoTime(facts.startedAt),
-    endedAt: progress.endedAt === null ? null : isoTime(progress.endedAt),
-    statements: progress.statements,
-    denied: progress.denied,
-    outcome: progress.outcome,
-    kind: facts.identity.kind,
-    groups: facts.identity.groups,
-    client: facts.client.address,
-    application: facts.client.application,
-    node: facts.node,
-    bytes: progress.bytes,
-  }
-}
-
-const isoTime = (microseconds: number): string => new Date(microseconds / 1000).toISOString()
 
 async function* replayed(parts: RecordParts, id: string, signal: AbortSignal): AsyncGenerator<Line> {
   const protocol = await protocolOf(parts, id)

@@ -1,9 +1,8 @@
 // Masks at the source: every reference to a table with masked columns becomes a sub-select with the masks applied, in the text itself. The result is
 // read again, and goes on only where no reference is left outside one of those sub-selects.
 
-import { matchesName } from '@sallyport/core'
+import { matchesName, strictest } from '@sallyport/core'
 import type { Mask, Transform } from '@sallyport/core'
-import { strictest } from '../masks.js'
 import type { Rewriting } from '../understanding.js'
 import { columnsOf } from './catalog.js'
 import type { MysqlTable } from './catalog.js'

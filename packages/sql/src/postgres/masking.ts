@@ -1,9 +1,8 @@
 // Masks met with a catalogue: which columns of which relations are masked, and what stands in the place of a reference to one.
 
-import { matchesName } from '@sallyport/core'
+import { matchesName, strictest } from '@sallyport/core'
 import type { Mask, Transform } from '@sallyport/core'
 import type { Node, RangeVar, SelectStmt } from 'libpg-query'
-import { strictest } from '../masks.js'
 import { isSystem } from './builtins.js'
 import type { CatalogIndex, Relation } from './catalog-index.js'
 import type { Lineage } from './lineage.js'
