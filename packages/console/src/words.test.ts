@@ -29,7 +29,7 @@ describe('effects in words', () => {
       'runs bash, and through it something that is not known before it runs',
     ],
     [
-      { access: 'unknown', verb: 'run', object: '', program: '\ufffd', opaque: true },
+      { access: 'unknown', verb: 'run', object: '\ufffd', program: '\ufffd', opaque: true },
       'runs something that is not known before it runs',
     ],
     [{ access: 'read', verb: 'read', object: '~/logs/\ufffd', file: '~/logs/\ufffd' }, 'reads ~/logs/…'],

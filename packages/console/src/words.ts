@@ -25,8 +25,9 @@ function programInWords({ verb, object, program, opaque }: Effect): string | und
   if (verb === 'forward') return `opens a way to ${object}`
   if (verb === 'terminal') return 'opens a terminal'
   if (program === undefined) return undefined
+  const told = object !== '' && object !== UNKNOWN
   if (opaque === true)
-    return `${object === '' ? 'runs something' : `runs ${object}, and through it something`} that is not known before it runs`
+    return `${told ? `runs ${object}, and through it something` : 'runs something'} that is not known before it runs`
   return `runs ${object === '' ? program : object}`
 }
 

@@ -5,7 +5,7 @@ import { compileCondition } from './condition.js'
 import { anyColumn, certaintyOf, effectCriteria } from './criteria.js'
 import { durationMs } from './duration.js'
 import { compileExpression } from './expression.js'
-import { requestMasks } from './request-criteria.js'
+import { coversOutput, requestMasks } from './request-criteria.js'
 import type { Effect, Statement, StatementKind } from '@sallyport/core'
 import type { Condition, Scope } from './condition.js'
 import type { EffectCriterion } from './criterion.js'
@@ -97,8 +97,9 @@ export function matchEffects(compiledRule: CompiledRule, effects: readonly Effec
 export function certaintyFor(compiledRule: CompiledRule, effect: Effect, kind: StatementKind): Certainty {
   const { rule, criteria } = compiledRule
   // A mask covers what is shown; values that are written are the caller's own. A request that writes is answered like any other.
-  if (rule.then === 'mask' && effect.access === 'write' && kind !== 'request') return 'no'
+  if (rule.then === 'mask' && effect.access === 'write' && kind !== 'request' && !coversOutput(rule, kind)) return 'no'
   const certainty = certaintyOf(criteria, effect, kind)
+  if (certainty === 'could' && coversOutput(rule, kind)) return 'yes'
   // Only a rule that says so lets pass what nobody understood, however well the name of it fits.
   const vouched = rule.what?.access?.includes('unknown') === true
   return rule.then === 'allow' && effect.access === 'unknown' && !vouched && certainty === 'yes' ? 'could' : certainty
@@ -126,7 +127,9 @@ export function rowsLeft(compiledRule: CompiledRule, rows: number | undefined): 
 }
 
 function maskedIn(rule: Rule, effect: Effect, kind: StatementKind): readonly string[] {
-  return kind === 'request' ? requestMasks(rule.what) : anyColumn(rule.what?.columns ?? [], effect)
+  if (kind === 'request') return requestMasks(rule.what)
+  const detectors = (rule.what?.detectors ?? []).map((name) => `@${name}`)
+  return [...anyColumn(rule.what?.columns ?? [], effect), ...detectors]
 }
 
 function lets(rule: Rule, effect: Effect, certainty: Certainty): boolean {

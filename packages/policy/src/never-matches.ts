@@ -16,16 +16,16 @@ export interface Known {
 
 const sqlProtocols = ['postgres', 'mysql']
 /** Criteria that only statements of these protocols can meet. */
-const protocolOf: Partial<Record<keyof What, string>> = {
-  programs: 'ssh',
-  args: 'ssh',
-  files: 'ssh',
-  methods: 'http',
-  paths: 'http',
-  fields: 'http',
-  operations: 'http',
-  tools: 'http',
-  detectors: 'http',
+const protocolsOf: Partial<Record<keyof What, readonly string[]>> = {
+  programs: ['ssh'],
+  args: ['ssh'],
+  files: ['ssh'],
+  methods: ['http'],
+  paths: ['http'],
+  fields: ['http'],
+  operations: ['http'],
+  tools: ['http'],
+  detectors: ['http', 'ssh'],
 }
 /** Verbs that only ever come with one access, so that naming another beside them is a contradiction. */
 const accessOfVerb: Readonly<Record<string, string>> = { select: 'read', insert: 'write', update: 'write', delete: 'write' }
@@ -109,11 +109,11 @@ function whatFaults(rule: Rule, targets: readonly Target[]): readonly Fault[] {
 
 function wrongProtocol(what: What, targets: readonly Target[]): readonly Fault[] {
   if (targets.length === 0) return []
-  const keys = Object.keys(protocolOf).filter((key): key is keyof What => key in what)
+  const keys = Object.keys(protocolsOf).filter((key): key is keyof What => key in what)
   return keys.flatMap((key) => {
-    const protocol = protocolOf[key]
-    if (what[key] === undefined || targets.some((target) => target.protocol === protocol)) return []
-    return [{ path: [key], message: `${key} is about ${protocol}, and no target meant by this rule speaks it` }]
+    const protocols = protocolsOf[key] ?? []
+    if (what[key] === undefined || targets.some((target) => protocols.includes(target.protocol))) return []
+    return [{ path: [key], message: `${key} is about ${protocols.join(' or ')}, and no target meant by this rule speaks it` }]
   })
 }
 

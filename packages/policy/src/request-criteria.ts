@@ -1,7 +1,7 @@
 // The criteria of `what` that look into a request. What a request did not let us see, each of them could be about.
 
 import { matchesAnyName } from '@sallyport/core'
-import type { Effect, Mask, RequestFacts } from '@sallyport/core'
+import type { Effect, Mask, RequestFacts, StatementKind } from '@sallyport/core'
 import type { EffectCriterion } from './criterion.js'
 import type { Rule, What } from './schema.js'
 import type { Certainty } from './unsure.js'
@@ -21,11 +21,23 @@ export function requestCriteria(what: What, then: Rule['then']): readonly Effect
   if (tools !== undefined) add('tools', tools, (facts) => anyOf(tools, facts.tools))
   // A mask is about what comes back, which any request may bring; the protocol finds the fields in it.
   if (fields !== undefined) add('fields', fields, (facts) => (then === 'mask' ? 'yes' : fieldsHold(fields, facts.fields, then)))
-  if (detectors !== undefined) add('detectors', detectors, () => 'yes')
+  if (detectors !== undefined) {
+    const holds = (effect: Effect, kind: StatementKind): Certainty =>
+      printing.includes(kind) ? 'yes' : ofRequest(effect, kind, () => 'yes')
+    criteria.push({ key: 'detectors', says: `detectors [${detectors.join(', ')}]`, holds })
+  }
   return criteria
 }
 
-/** What a mask rule covers in the answer to a request. */
+/** Statements of ssh that may show something, whatever they do. A forward is not looked into: it needs a rule that allows it. */
+const printing: readonly StatementKind[] = ['command', 'shell', 'file']
+
+/** Whether the rule is about all that a command prints: then it does not matter which part of the command it is about. */
+export function coversOutput({ what, then }: Rule, kind: StatementKind): boolean {
+  return then === 'mask' && what?.detectors !== undefined && what.columns === undefined && (kind === 'command' || kind === 'shell')
+}
+
+/** What a mask rule covers in the answer to a request, or in what is printed. */
 export function requestMasks(what: What | undefined): readonly Mask['column'][] {
   return [...(what?.fields ?? []), ...(what?.detectors ?? []).map((name) => `@${name}`)]
 }

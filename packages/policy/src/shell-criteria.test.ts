@@ -108,3 +108,28 @@ it.each([
 ])('matching %j with %j is %s', (pattern, text, certainty) => {
   expect(matchesPartly(pattern, text)).toBe(certainty)
 })
+
+describe('detectors', () => {
+  const mask = { what: { detectors: ['email'] }, then: 'mask' }
+  const whatever = [[run('cat')], [run('tee', [], { access: 'write' })], [opaque], [run('unheardof', [], { access: 'unknown' })]]
+  it.each(whatever)('cover what any command prints, also one that is not understood', (effect) => {
+    expect(verdictOf(mask, [effect])).toBe('mask')
+    expect(verdictOf(mask, [effect], 'shell')).toBe('mask')
+    expect(verdictOf(mask, [effect], 'tunnel')).toBe('untouched')
+  })
+  it('cover commands that could be the one that is named', () => {
+    const some = { what: { programs: ['cat'], detectors: ['email'] }, then: 'mask' }
+    expect(verdictOf(some, [run('cat')])).toBe('mask')
+    expect(verdictOf(some, [opaque])).toBe('mask')
+    expect(verdictOf(some, [run('ls')])).toBe('untouched')
+  })
+  it('cover files that are read, not those that are written', () => {
+    expect(verdictOf(mask, [file('/x')], 'file')).toBe('mask')
+    expect(verdictOf(mask, [file('/x', 'write')], 'file')).toBe('untouched')
+  })
+  it('beside columns stay with what has columns', () => {
+    const both = { what: { columns: ['*.t.c'], detectors: ['email'] }, then: 'mask' }
+    expect(verdictOf(both, [run('cat')])).toBe('untouched')
+    expect(verdictOf(both, [run('psql'), { access: 'read', verb: 'select', object: 's.t', columns: ['s.t.c'] }])).toBe('mask')
+  })
+})

@@ -1,7 +1,7 @@
 // A command or a shell: understood, judged and held before it starts, then joined to the target's.
 
-import { unknownText } from '@sallyport/core'
-import type { Effect } from '@sallyport/core'
+import { holdsStandIn, unknownText, writesStandIn } from '@sallyport/core'
+import type { Effect, Mask } from '@sallyport/core'
 import type { ClientChannel as FarChannel, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
 import type { Asked, Terminal } from './asked.js'
 import { ClientChannel } from './client-channel.js'
@@ -9,6 +9,8 @@ import type { Exit } from './client-channel.js'
 import { Content } from './content.js'
 import { EchoedInput } from './echo.js'
 import { HeldInput } from './input.js'
+import { Output, pump } from './output.js'
+import { OutputMasks, traceOutput, traceTransfer } from './output-masks.js'
 import type { Answered, Question, Served } from './served.js'
 import { failedExit, wordError, wordNotice, wordStatementDenial } from './wording.js'
 
@@ -22,6 +24,8 @@ const aTerminal: readonly Effect[] = [{ access: 'read', verb: 'terminal', object
 
 /** Nothing of a command's input is shown to the caller; the record keeps this much of it. */
 const inputCapBytes = 1024 * 1024
+/** How long a target may take to end what must be stopped. */
+const stopMs = 1_000
 /** MAX_ARG_STRLEN of Linux: sshd hands the command to a shell as one argument. */
 const maxCommandCharacters = 131_072
 
@@ -52,6 +56,7 @@ class Run {
   readonly #input: HeldInput
   readonly #asked: Asked
   readonly #bulk: boolean
+  readonly #masks: Mask[] = []
 
   constructor(served: Served, channel: ClientChannel, input: HeldInput, asked: Asked, bulk: boolean) {
     this.#served = served
@@ -66,14 +71,14 @@ class Run {
     if (this.#asked.terminal === undefined) return true
     const question: Question = { kind: 'shell', text: `terminal for ${command}`, effects: aTerminal }
     if (!this.#served.isRuled(question)) return true
-    return (await this.#judge(question, faultOf(command))) !== undefined
+    return (await this.#judge(question, faultOf(command, aTerminal))) !== undefined
   }
 
   /** Undefined: it must not start, and the client was told why. */
   ask(command: string | undefined, effects: readonly Effect[]): Promise<Answered | undefined> {
     const provenance = this.#asked.env.get('TRACEPARENT')
     if (command === undefined) return this.#judge({ kind: 'shell', text: 'interactive shell', effects, provenance }, undefined)
-    return this.#judge({ kind: 'command', text: command, effects, provenance }, faultOf(command))
+    return this.#judge({ kind: 'command', text: command, effects, provenance }, faultOf(command, effects))
   }
 
   async #judge(question: Question, refusal: string | undefined): Promise<Answered | undefined> {
@@ -82,13 +87,14 @@ class Run {
     const answered = await this.#served.judge(question, {
       signal: gone.signal,
       onWait: (notice) => void this.#channel.say(wordNotice(notice)),
+      trace: this.#bulk ? traceTransfer : traceOutput,
       ...(refusal === undefined ? {} : { refusal }),
     })
     const { ruling, statement } = answered
-    if (ruling.kind === 'allow') return answered
+    if (ruling.kind === 'mask') this.#masks.push(...ruling.masks)
+    if (ruling.kind !== 'deny') return answered
     this.#input.drop()
-    if (ruling.kind === 'deny') await this.#channel.refuse(wordStatementDenial(ruling, this.#served.session.id, statement))
-    else await this.#channel.fail(wordError(new Error('a mask was ruled for what cannot be masked')))
+    await this.#channel.refuse(wordStatementDenial(ruling, this.#served.session.id, statement))
     return undefined
   }
 
@@ -97,7 +103,7 @@ class Run {
     if (this.#channel.closed) return this.#input.drop()
     const began = performance.now()
     const opened = await open(this.#served, command, this.#asked)
-    const error = await this.#join(opened)
+    const error = await this.#join(opened, statement)
     const { session } = this.#served
     if (session.signal.aborted) return
     const outcome = { statement, rows: 0, bytes: this.#channel.sentBytes, durationMs: performance.now() - began }
@@ -105,19 +111,28 @@ class Run {
   }
 
   /** Joins both ends until the command is over; answers with how it failed. */
-  async #join(opened: Opened): Promise<string | undefined> {
+  async #join(opened: Opened, statement: number): Promise<string | undefined> {
     const { far } = opened
     const { session } = this.#served
     const channel = this.#channel
     const echoed = this.#asked.terminal === undefined ? undefined : new EchoedInput()
+    const masks = this.#outputMasks()
     this.#watchTerminal(far)
-    const sent = this.#sendInput(far, echoed)
-    pump(far, 'out', channel, (bytes) => {
+    const sent = this.#sendInput(far, echoed, masks)
+    const out = new Output(channel, 'out', masks?.out)
+    const err = new Output(channel, 'err', masks?.err)
+    pump(far, out, (bytes) => {
       for (const line of echoed?.printed(bytes) ?? []) session.record('client', line, channel.number * 2)
     })
-    pump(far.stderr, 'err', channel)
-    const exit = await this.#over(opened)
+    pump(far.stderr, err)
+    const exit = await Promise.race([this.#over(opened), stopped(far, [out, err])])
+    for (const each of [out, err]) each.end()
     if ((this.#bulk || sent.isCut) && !session.signal.aborted) session.mark('input', sent.summary(), channel.number * 2)
+    const unmaskable = out.unmaskable ?? err.unmaskable
+    if (masks !== undefined && unmaskable !== undefined && !channel.closed) {
+      await channel.refuse(wordStatementDenial(masks.denial(unmaskable), session.id, statement))
+      return `stopped: ${masks.denial(unmaskable).reason}`
+    }
     await channel.end(exit ?? { code: failedExit })
     if (exit === undefined)
       return channel.closed ? 'the client stopped reading or went away' : 'the target ended it without an exit status'
@@ -125,7 +140,13 @@ class Run {
     return exit.code === 0 ? undefined : `exit ${exit.code}`
   }
 
-  #sendInput(far: FarChannel, echoed: EchoedInput | undefined): Content {
+  #outputMasks(): OutputMasks | undefined {
+    if (this.#masks.length === 0) return undefined
+    const { salt, session } = this.#served
+    return new OutputMasks(this.#masks, { hash: salt, token: `${salt} ${session.id}` }, this.#asked.terminal !== undefined)
+  }
+
+  #sendInput(far: FarChannel, echoed: EchoedInput | undefined, masks: OutputMasks | undefined): Content {
     const { session } = this.#served
     const content = new Content(inputCapBytes)
     this.#input.release({
@@ -134,7 +155,10 @@ class Run {
         if (echoed === undefined) {
           const kept = content.take(bytes)
           if (kept.length > 0) session.record('client', kept, this.#channel.number * 2)
-        } else echoed.typed(bytes)
+        } else {
+          echoed.typed(bytes)
+          masks?.out.typed(bytes)
+        }
         return far.write(bytes)
       },
       end: () => far.end(),
@@ -172,24 +196,23 @@ class Run {
   }
 }
 
-/** Everything that comes, in order, no faster than the client takes it. */
-function pump(from: NodeJS.ReadableStream, to: 'out' | 'err', channel: ClientChannel, seen?: (bytes: Buffer) => void): void {
-  from.on('error', () => {})
-  from.on('data', (bytes: Buffer) => {
-    if (channel.closed) return
-    seen?.(bytes)
-    const wait = channel.send(to, bytes)
-    if (wait === undefined) return
-    from.pause()
-    void Promise.resolve(wait).then(() => from.resume())
+/** Resolves a while after something came that cannot be shown: the target is told to end it, and need not agree. */
+function stopped(far: FarChannel, outputs: readonly Output[]): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const each of outputs)
+      each.onUnmaskable = () => {
+        far.close()
+        setTimeout(() => resolve(undefined), stopMs).unref()
+      }
   })
 }
 
-/** What can be said of a command before it is understood. */
-export function faultOf(command: string): string | undefined {
+/** What is wrong with a command whatever the rules say. */
+export function faultOf(command: string, effects: readonly Effect[]): string | undefined {
   if (command.length > maxCommandCharacters) return `a command may have ${maxCommandCharacters} characters at most`
   // What is judged must be what runs, byte for byte.
   if (command.includes(unknownText) || command.includes('\0')) return 'the command is not valid UTF-8'
+  if (holdsStandIn(command) && effects.some(({ access }) => access !== 'read')) return writesStandIn
   return undefined
 }
 

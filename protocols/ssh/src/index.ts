@@ -2,7 +2,7 @@
 
 import type { Duplex } from 'node:stream'
 import { Denied } from '@sallyport/core'
-import type { ClientConnection, CodeLogins, Gate, Identity, Protocol, Session, Traced } from '@sallyport/core'
+import type { ClientConnection, CodeLogins, Gate, Identity, Protocol, Session } from '@sallyport/core'
 import type { SqlReader } from '@sallyport/sql'
 import ssh2 from 'ssh2'
 import type { Connection, Server } from 'ssh2'
@@ -18,6 +18,7 @@ import type { Jump } from './jump.js'
 import { showCertificate } from './library-certificates.js'
 import { identification, tellUnread } from './library.js'
 import { enter } from './login.js'
+import { traceOutput, traceTransfer } from './output-masks.js'
 import { Served } from './served.js'
 import { transcribe } from './transcribe.js'
 
@@ -26,6 +27,8 @@ export type { HostKey } from './host-key.js'
 
 export interface SshOptions {
   readonly sql: SqlReader
+  /** Makes hashes of masked values that stay the same over sessions, and stand-ins of one session. */
+  readonly salt: string
   /** The key by which clients know this gateway. */
   readonly hostKey: HostKey
   /** What an authority says of that key, made anew: for clients that trust the authority instead of the key. */
@@ -53,14 +56,13 @@ export function ssh(options: SshOptions): Protocol {
     transcribe,
     cast,
     understand: async (text, { target }) => {
-      const { effects } = await commands.understand(text, target.trust.programs)
-      const refusal = faultOf(text)
-      return { kind: 'command', text, effects, namesKnown: true, trace: unmaskable, ...(refusal === undefined ? {} : { refusal }) }
+      const { effects, transfer } = await commands.understand(text, target.trust.programs)
+      const refusal = faultOf(text, effects)
+      const trace = transfer === undefined ? traceOutput : traceTransfer
+      return { kind: 'command', text, effects, namesKnown: true, trace, ...(refusal === undefined ? {} : { refusal }) }
     },
   }
 }
-
-const unmaskable = (): Traced => ({ kind: 'untraceable', reason: 'what a command prints has no columns' })
 
 interface Shared extends SshOptions {
   readonly commands: Commands
@@ -178,7 +180,7 @@ async function serveSession(
     outcome = 'gateway fault'
     bugIn(error, gate, client, session.id)
   }
-  const served = new Served({ session, gate, socket: client.stream, commands: shared.commands, bug })
+  const served = new Served({ session, gate, socket: client.stream, commands: shared.commands, salt: shared.salt, bug })
   const end = (): void => {
     if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
     leave(connection, client)

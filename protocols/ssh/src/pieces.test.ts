@@ -60,10 +60,13 @@ it('keeps the beginning of bulk data and the hash of all of it', () => {
 })
 
 it('refuses commands that would not run as they are judged', () => {
-  expect(faultOf('ls')).toBeUndefined()
-  expect(faultOf('ls \ufffd')).toMatch(/UTF-8/)
-  expect(faultOf('ls\0')).toMatch(/UTF-8/)
-  expect(faultOf('x'.repeat(200_000))).toMatch(/characters/)
+  expect(faultOf('ls', [])).toBeUndefined()
+  expect(faultOf('ls \ufffd', [])).toMatch(/UTF-8/)
+  expect(faultOf('ls\0', [])).toMatch(/UTF-8/)
+  expect(faultOf('x'.repeat(200_000), [])).toMatch(/characters/)
+  const standIn = 'psql -c "update x set a = \'tok_0123456789abcdef\'"'
+  expect(faultOf(standIn, [{ access: 'read', verb: 'run', object: '' }])).toBeUndefined()
+  expect(faultOf(standIn, [{ access: 'write', verb: 'update', object: 'x' }])).toMatch(/stand-in/)
 })
 
 async function* frames(): AsyncIterable<Frame> {

@@ -13,6 +13,8 @@ export interface ServedParts {
   /** Our listener's socket under the library: its fullness is the client's slowness. */
   readonly socket: Duplex
   readonly commands: Commands
+  /** Makes stand-ins and hashes of masked values. */
+  readonly salt: string
   readonly bug: (error: unknown) => void
 }
 
@@ -38,6 +40,7 @@ export class Served {
   readonly gate: Gate
   readonly socket: Duplex
   readonly commands: Commands
+  readonly salt: string
   readonly bug: (error: unknown) => void
   /** The target, dialled once for all channels. */
   readonly upstream: Promise<Client>
@@ -53,6 +56,7 @@ export class Served {
     this.gate = parts.gate
     this.socket = parts.socket
     this.commands = parts.commands
+    this.salt = parts.salt
     this.bug = parts.bug
     this.upstream = logIn(this.session, (reason) => {
       this.gate.log('warn', 'login at the target failed', { session: this.session.id, target: this.session.target.name, reason })

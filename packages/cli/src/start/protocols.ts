@@ -7,7 +7,7 @@ import { postgres } from '@sallyport/postgres'
 import type { MysqlReader, SqlReader } from '@sallyport/sql'
 import { ssh } from '@sallyport/ssh'
 
-type SshParts = Omit<Parameters<typeof ssh>[0], 'sql'>
+type SshParts = Omit<Parameters<typeof ssh>[0], 'sql' | 'salt'>
 type HttpParts = Parameters<typeof http>[0]
 
 export interface ProtocolParts extends HttpParts {
@@ -18,7 +18,7 @@ export interface ProtocolParts extends HttpParts {
 
 export function allProtocols({ sql, mysql: mysqlParts, ssh: sshParts, ...rest }: ProtocolParts): readonly Protocol[] {
   const { salt } = rest
-  return [postgres({ sql, salt }), mysql({ salt, ...mysqlParts }), ssh({ sql, ...sshParts }), http(rest)]
+  return [postgres({ sql, salt }), mysql({ salt, ...mysqlParts }), ssh({ sql, salt, ...sshParts }), http(rest)]
 }
 
 /** Without a node: nobody connects, so no key is shown, nobody logs in, and no tool is remembered. */
