@@ -212,6 +212,26 @@ describe('a door of the protocol', () => {
     expect(await aftermath(wire)).toEqual(safe)
   })
 
+  it('a migration that leaves its transaction open holds nobody up, itself neither', async () => {
+    const migrating = await stage.client('ann', 'shop')
+    const other = await stage.client('robot', 'shop')
+    await migrating.query('create table migrated (id int)')
+    await migrating.query('create view of_migrated as select * from migrated')
+    expect((await other.query('select * from of_migrated')).rows).toEqual([])
+    await migrating.query('begin')
+    await migrating.query('alter table migrated add column more int')
+    const began = Date.now()
+    expect((await migrating.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    await migrating.query('alter table migrated add column most int')
+    expect((await other.query('select id from customers where id = 1')).rows).toEqual([{ id: 1 }])
+    // What the view is made of cannot be told while somebody changes what it reads.
+    await expect(other.query('select * from of_migrated')).rejects.toThrow('denied')
+    expect(Date.now() - began).toBeLessThan(10_000)
+    await migrating.query('commit')
+    expect((await other.query('select * from of_migrated')).rows).toEqual([])
+    await migrating.query('drop table migrated cascade')
+  })
+
   it('text with a NUL or broken UTF-8 in it is not read differently by us and by the server', async () => {
     for (const text of [
       Buffer.from("select '\\xff\xfe', ssn from customers\0", 'latin1'),

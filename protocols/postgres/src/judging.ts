@@ -80,7 +80,7 @@ export class Judging {
     if (understanding.changesCatalog) {
       catalogues.markStale(session)
       this.#schemaChangeOpen = true
-    }
+    } else this.#noteTransactionEnd()
     if (end.error !== undefined) {
       if (understanding.onlyPrepares) this.#made.unlearn(understanding)
       return
@@ -98,13 +98,16 @@ export class Judging {
       : then(this.#named(understanding, sql))
   }
 
+  /** What a transaction changed can be read by others only when it has ended. */
+  #noteTransactionEnd(): void {
+    if (!this.#schemaChangeOpen || this.#parts.wire.transactionStatus !== 'I') return
+    this.#parts.catalogues.markStale(this.#parts.session)
+    this.#schemaChangeOpen = false
+  }
+
   #understand(sql: SqlText): Settled<Understanding> {
-    const { session, catalogues, wire } = this.#parts
-    if (this.#schemaChangeOpen && wire.transactionStatus === 'I') {
-      // What a transaction changed can be read by others only now that it has ended.
-      catalogues.markStale(session)
-      this.#schemaChangeOpen = false
-    }
+    const { session } = this.#parts
+    this.#noteTransactionEnd()
     return this.#withCatalogue(session.mayRule ? 'fresh' : 'any', (context) => {
       const understanding = this.#parts.sql.understand(sql.text, context)
       return understanding instanceof Promise

@@ -4,9 +4,23 @@
 
 const isOrdinary = `n.nspname NOT IN ('pg_catalog', 'information_schema')`
 
+// Spelling a view locks it and what it reads. Where somebody's open transaction is about to change one of these it would wait for its end; such a
+// view's definition is told as empty, which reads as not understood.
+const definition = `
+  CASE WHEN EXISTS (
+    SELECT FROM pg_catalog.pg_locks l
+    WHERE l.locktype = 'relation' AND l.mode = 'AccessExclusiveLock'
+      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+      AND (l.relation = c.oid OR l.relation IN (
+        SELECT d.refobjid FROM pg_catalog.pg_rewrite r
+        JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+         AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+        WHERE r.ev_class = c.oid))
+  ) THEN '' ELSE COALESCE(pg_catalog.pg_get_viewdef(c.oid), '') END`
+
 const relations = `
   SELECT pg_catalog.json_agg(pg_catalog.json_build_array(c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind, a.columns,
-           CASE WHEN c.relkind IN ('v', 'm') AND ${isOrdinary} THEN pg_catalog.pg_get_viewdef(c.oid) END))
+           CASE WHEN c.relkind IN ('v', 'm') AND ${isOrdinary} THEN ${definition} END))
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   LEFT JOIN (
@@ -77,8 +91,11 @@ const casts = `
   ${memberOf('pg_cast')}
   WHERE o.oid >= 16384`
 
+/** A lock taken between the look at the locks and the spelling of the view. */
+const lockWithin = '2s'
+
 /** Run it as the session's own role in the session's own search_path; hand the cell to `parsePostgresCatalog`. */
-export const postgresCatalogQuery = `SELECT pg_catalog.json_build_object(
+export const postgresCatalogQuery = `SET LOCAL lock_timeout = '${lockWithin}'; SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'user', current_user,
   'schemas', pg_catalog.to_json(pg_catalog.current_schemas(true)),
