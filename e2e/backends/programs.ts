@@ -28,6 +28,8 @@ const programNames = [
   'ssh',
   'sshd',
   'ssh-keygen',
+  'ssh-agent',
+  'ssh-add',
   'sftp',
   'scp',
   'sftp-server',

@@ -1,6 +1,7 @@
 // A client's channels: what it asks for on each decides who serves it.
 
 import type { Connection, ServerChannel, Session as LibrarySession } from 'ssh2'
+import { agentQuestion } from './agent.js'
 import { Asked } from './asked.js'
 import { ClientChannel } from './client-channel.js'
 import { runCommand } from './command.js'
@@ -22,7 +23,7 @@ export function serveChannels(connection: Connection, served: Served): void {
 }
 
 function serveSession(session: LibrarySession, served: Served): void {
-  const asked = new Asked(session)
+  const asked = new Asked(session, () => served.isRuled(agentQuestion))
   const run = (work: Promise<void>): void => void work.catch(served.bug)
   /** The channel's own end is only told once all of its input was read; one that waits for people has not. */
   const opened = (stream: ServerChannel): ServerChannel => {

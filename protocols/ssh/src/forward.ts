@@ -6,6 +6,7 @@ import type { Begin, Served } from './served.js'
 import { maxOpenChannels } from './channels.js'
 import { detached } from './detached.js'
 import { join } from './join.js'
+import { RemoteForwards } from './remote-forward.js'
 
 /** How long the last words of an inner connection may take. */
 const goodbyeMs = 1_000
@@ -16,7 +17,7 @@ interface Way {
   readonly open: Begin
 }
 
-/** -L and -D, and their sockets of Unix. What others open (-R) and the caller's agent are not offered. */
+/** -L and -D, -R, and their sockets of Unix. */
 export function serveForwards(connection: Connection, served: Served): void {
   connection.on('tcpip', (accept, reject, { destIP, destPort, srcIP, srcPort }) => {
     const object = `${destIP}:${destPort}`
@@ -35,7 +36,7 @@ export function serveForwards(connection: Connection, served: Served): void {
       open: (client, done) => client.openssh_forwardOutStreamLocal(socketPath, done),
     })
   })
-  connection.on('request', (_accept, reject) => reject?.())
+  new RemoteForwards(connection, served).serve()
 }
 
 type Opening = (accept: () => ServerChannel, reject: () => void) => Promise<void>

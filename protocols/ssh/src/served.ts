@@ -2,7 +2,7 @@
 
 import { Unreachable } from '@sallyport/core'
 import type { Asking, Effect, Gate, Ruling, Session, Statement, StatementKind } from '@sallyport/core'
-import type { Client, ClientChannel as FarChannel } from 'ssh2'
+import type { Client, ClientChannel as FarChannel, Connection } from 'ssh2'
 import type { Duplex } from 'node:stream'
 import type { Commands } from './commands.js'
 import { logIn } from './upstream.js'
@@ -10,6 +10,8 @@ import { logIn } from './upstream.js'
 export interface ServedParts {
   readonly session: Session
   readonly gate: Gate
+  /** The client's end, as the library has it. */
+  readonly connection: Connection
   /** Our listener's socket under the library: its fullness is the client's slowness. */
   readonly socket: Duplex
   readonly commands: Commands
@@ -38,6 +40,7 @@ export interface Answered {
 export class Served {
   readonly session: Session
   readonly gate: Gate
+  readonly connection: Connection
   readonly socket: Duplex
   readonly commands: Commands
   readonly salt: string
@@ -54,6 +57,7 @@ export class Served {
   constructor(parts: ServedParts) {
     this.session = parts.session
     this.gate = parts.gate
+    this.connection = parts.connection
     this.socket = parts.socket
     this.commands = parts.commands
     this.salt = parts.salt
