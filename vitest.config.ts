@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['{packages,protocols}/*/src/**/*.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           globalSetup: ['.ci/scratch.ts'],
           maxWorkers: '100%',
         },

@@ -1,5 +1,11 @@
 // Ways around a mask, each a regression test for good. An entry is the statements of one attempt, in order.
 
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Where the server may write. */
+const file = join(tmpdir(), 'customers')
+
 /** Plain reading of masked tables, in all the shapes people write: must work, and show masks. */
 export const mustWork: readonly string[] = [
   'select * from customers',
@@ -47,7 +53,7 @@ export const doors: readonly (readonly string[])[] = [
   ['copy customers to stdout'],
   ['copy customers (ssn) to stdout (format csv)'],
   ['copy (select ssn from customers) to stdout (format binary)'],
-  ["copy customers to '/tmp/sallyport-e2e-customers'", "select pg_read_file('/tmp/sallyport-e2e-customers')"],
+  [`copy customers to '${file}'`, `select pg_read_file('${file}')`],
   ["copy customers to program 'cat'"],
   ['begin', 'declare d cursor for select ssn from customers', 'fetch all d'],
   ['begin', 'declare d binary cursor with hold for select ssn from customers', 'commit', 'fetch all d'],

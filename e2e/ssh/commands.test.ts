@@ -139,5 +139,7 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-keygen'))('commands', () => {
     ])
     expect(explained.stdout).toContain('no-trees')
     expect(explained.stdout).toMatch(/deny|denied/)
+    // What is not known before it runs is no letter of its own.
+    expect(explained.stdout).toContain('write: delete /srv/…\n')
   })
 })

@@ -43,7 +43,9 @@ describe('a text in pieces is masked as if it came whole', () => {
   it.each(texts.map((text, index) => [index, text] as const))('text %i', (_index, text) => {
     const whole = masker.text(text)
     expect(told(text.split(''))).toBe(whole)
-    for (let seed = 1; seed < 40; seed += 1) expect(told(splits(text, seed))).toBe(whole)
+    // What a split costs grows with the square of the text.
+    const seeds = text.length > 2_000 ? 6 : 40
+    for (let seed = 1; seed < seeds; seed += 1) expect(told(splits(text, seed))).toBe(whole)
     for (let at = 0; at <= Math.min(text.length, 300); at += 1) expect(told([text.slice(0, at), text.slice(at)])).toBe(whole)
   })
 

@@ -17,7 +17,7 @@ export async function checkCommand(
   else {
     for (const warning of warnings) terminal.err(`warning: ${faultLine(options.config, warning)}`)
     const { identities, targets, grants, rules } = loaded.value.definitions
-    const counts = `${targets.length} targets, ${identities.length} identities, ${grants.length} grants, ${rules.length} rules`
+    const counts = `targets: ${targets.length}, identities: ${identities.length}, grants: ${grants.length}, rules: ${rules.length}`
     terminal.out(`${options.config}: in order (${counts})`)
   }
   return loaded.kind === 'loaded' ? 0 : 1

@@ -1,6 +1,7 @@
 // Why a statement would get its ruling: what it was understood to do, and each rule's reasons.
 
 import type { Explained } from '@sallyport/api'
+import { unknownText } from '@sallyport/core'
 import type { Verdict } from '@sallyport/core'
 import { openClient } from '../client/gateway-client.js'
 import { printable } from '../output/printable.js'
@@ -38,7 +39,9 @@ export function explanation(explained: Explained, identity: string, target: stri
     ...(explained.catalogue ? [] : ['  (read without the catalogue of the target: names may stand for views or functions)']),
     'rules',
     ...(rules.length === 0 ? ['  there are none'] : rules),
-  ].join('\n')
+  ]
+    .join('\n')
+    .replaceAll(unknownText, '…')
 }
 
 const OUTCOMES = { matched: 'matches    ', could: 'could match', rows: 'later      ', 'not-matched': '-          ' } as const
