@@ -143,7 +143,11 @@ describe.skipIf(lacks('ssh', 'sshd', 'ssh-agent', 'ssh-add'))('ways back to the 
     const control = ['-S', join(stage.directory, 'agent-control'), '-o', 'ControlMaster=auto', '-o', 'ControlPersist=10']
     for (let time = 0; time < 2; time += 1) {
       const listed = await lent('back', `${program('ssh-add')} -l`, ...control)
-      expect(listed).toMatchObject({ code: 0, stdout: expect.stringContaining('ED25519') })
+      expect(listed, stage.gateway.log().slice(-1500)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining('ED25519'),
+        stderr: '',
+      })
     }
     expect(await shown()).toContain('agent: asked by the target')
     for (const target of ['web', 'open'])

@@ -25,6 +25,8 @@ const aTerminal: readonly Effect[] = [{ access: 'read', verb: 'terminal', object
 
 /** Nothing of a command's input is shown to the caller; the record keeps this much of it. */
 const inputCapBytes = 1024 * 1024
+const noAgent =
+  'the target opened no channel for this: it takes no agent (AllowAgentForwarding of sshd), serves no more at once, or hung up'
 /** How long a target may take to end what must be stopped. */
 const stopMs = 1_000
 /** MAX_ARG_STRLEN of Linux: sshd hands the command to a shell as one argument. */
@@ -251,6 +253,7 @@ function open(served: Served, command: string | undefined, asked: Asked, agentFo
       else client.exec(command, options, done)
     },
     (far) => ({ far, exit: exitOf(far) }),
+    agentForward ? noAgent : undefined,
   )
 }
 

@@ -19,7 +19,7 @@ interface ConnectionInside {
 
 interface AgentInside {
   _agent?: { readonly getStream: (done: (error: Error | undefined, stream?: Duplex) => void) => void }
-  _agentFwdEnabled?: boolean
+  readonly _agentFwdEnabled?: boolean
 }
 
 interface OpeningInside {
@@ -76,8 +76,6 @@ export function lendAgent(
     getStream: (done) =>
       ask((error, joined) => (joined === undefined ? done(error ?? new Error('no way')) : done(undefined, teller(joined)))),
   }
-  // It asks once a connection; but each command is told by itself where its agent is.
-  inside._agentFwdEnabled = false
   return true
 }
 
