@@ -2,7 +2,6 @@
 // connection lasts.
 
 import type { Client, ServerChannel } from 'ssh2'
-import { maxOpenChannels } from './channels.js'
 import { join } from './join.js'
 import { lendAgent, openAgent } from './library.js'
 import type { Question, Served } from './served.js'
@@ -16,7 +15,7 @@ export const agentQuestion: Question = {
 /** Whoever asks for the agent on the target is led to the caller's. Answers false where the library is not as expected. */
 export function serveAgent(served: Served, client: Client): boolean {
   return lendAgent(client, (opened) => {
-    if (served.session.signal.aborted || !served.enter(maxOpenChannels)) return opened(new Error('no room for another channel'))
+    if (served.session.signal.aborted || !served.enter()) return opened(new Error('no room for another channel'))
     const lead = async (near: ServerChannel): Promise<void> => {
       const far = await new Promise<Parameters<typeof join>[1]>((resolve) => opened(undefined, resolve))
       await join(near, far, served)

@@ -10,12 +10,9 @@ import type { Served } from './served.js'
 import { wordError } from './wording.js'
 import { Denied } from '@sallyport/core'
 
-/** OpenSSH's MaxSessions is 10 by default; automation with ControlMaster opens some hundred. */
-export const maxOpenChannels = 256
-
 export function serveChannels(connection: Connection, served: Served): void {
   connection.on('session', (accept, reject) => {
-    if (!served.enter(maxOpenChannels)) return reject()
+    if (!served.enter()) return reject()
     const session = accept()
     session.once('close', () => served.leave())
     serveSession(session, served)

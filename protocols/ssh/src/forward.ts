@@ -3,7 +3,6 @@
 import type { Effect, Inside } from '@sallyport/core'
 import type { ClientChannel as FarChannel, Connection, ServerChannel } from 'ssh2'
 import type { Begin, Served } from './served.js'
-import { maxOpenChannels } from './channels.js'
 import { detached } from './detached.js'
 import { join } from './join.js'
 import { RemoteForwards } from './remote-forward.js'
@@ -47,7 +46,7 @@ function serve(served: Served, accept: () => ServerChannel, reject: () => void, 
 
 /** Within the channels that a connection may have. */
 function taken(served: Served, accept: () => ServerChannel, reject: () => void, open: Opening): void {
-  if (!served.enter(maxOpenChannels)) return reject()
+  if (!served.enter()) return reject()
   void open(accept, reject)
     .catch(served.bug)
     .finally(() => served.leave())

@@ -2,7 +2,6 @@
 
 import type { Effect } from '@sallyport/core'
 import type { Channel, Client, Connection, ServerChannel } from 'ssh2'
-import { maxOpenChannels } from './channels.js'
 import { join } from './join.js'
 import type { Served } from './served.js'
 
@@ -101,7 +100,7 @@ export class RemoteForwards {
 
   async #lead(key: string, from: string, open: OpenNear, accept: () => Channel, reject: () => void): Promise<void> {
     const { session } = this.#served
-    if (!this.#listening.has(key) || session.signal.aborted || !this.#served.enter(maxOpenChannels)) return reject()
+    if (!this.#listening.has(key) || session.signal.aborted || !this.#served.enter()) return reject()
     try {
       const near = await new Promise<ServerChannel | undefined>((resolve) => {
         open((error, channel) => resolve(error === undefined ? channel : undefined))

@@ -28,6 +28,9 @@ export interface Question {
   readonly provenance?: string | undefined
 }
 
+/** OpenSSH's MaxSessions is 10 by default; automation with ControlMaster opens some hundred. */
+const maxOpenChannels = 256
+
 export type Begin = (client: Client, done: (error: Error | undefined, far: FarChannel) => void) => void
 
 const noChannel = 'the target opened no channel for this: it serves no more at once (MaxSessions of sshd), or it hung up'
@@ -94,8 +97,8 @@ export class Served {
   }
 
   /** A place among the open channels; false where there is none left. */
-  enter(maxOpen: number): boolean {
-    if (this.#open >= maxOpen) return false
+  enter(): boolean {
+    if (this.#open >= maxOpenChannels) return false
     this.#open += 1
     return true
   }
