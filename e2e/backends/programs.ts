@@ -19,6 +19,7 @@ export function giveToServer(path: string): void {
 const programNames = [
   'mariadb',
   'mariadbd',
+  'mariadb-dump',
   'mariadb-install-db',
   'psql',
   'pgbench',

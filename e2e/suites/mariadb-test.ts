@@ -108,6 +108,9 @@ async function runTest(stage: Stage, way: Way, name: string): Promise<boolean> {
 /** Why the gateway did not let a statement pass, less the advice that follows. */
 const denial = /^\+.*?denied: (.*?)(?: Write it plainly|[.:]? Session \w+|$)/m
 
+/** The policy allows everything: what is denied is refused on purpose, and whatever else differs is a fault. */
+const undenied = 'not denied: an output that differs'
+
 /** Of a long difference, how it begins and how it ends: the last lines tell what the client stopped at. */
 const ends = (text: string): string => (text.length < 2400 ? text : `${text.slice(0, 1200)}\n...\n${text.slice(-1200)}`)
 
@@ -115,7 +118,7 @@ function report(chosen: TestFiles, outcome: Outcome): void {
   for (const [name, difference] of outcome.differing) console.log(`--- ${name}\n${ends(difference)}`)
   const byReason = new Map<string, string[]>()
   for (const [file, difference] of outcome.differing) {
-    const reason = denial.exec(difference)?.[1] ?? 'not denied: an output that differs'
+    const reason = denial.exec(difference)?.[1] ?? undenied
     byReason.set(reason, [...(byReason.get(reason) ?? []), file.replace(/\.out$/, '')])
   }
   for (const [reason, names] of chosen.ruledOut) console.log(`not chosen, ${reason}: ${names}`)
@@ -123,9 +126,12 @@ function report(chosen: TestFiles, outcome: Outcome): void {
   console.log(`do not pass direct: ${outcome.failing.join(' ')}`)
   console.log(`say something else each time, direct too: ${outcome.volatile.join(' ') || 'none'}`)
   const skipped = outcome.failing.length + outcome.volatile.length
+  const unexpected = byReason.get(undenied)?.length ?? 0
   console.log(
-    `mariadb-test: ${outcome.same} same, ${outcome.differing.size} different, ${skipped} skipped, ${outcome.seconds.toFixed(0)} s`,
+    `mariadb-test: ${outcome.same} same, ${outcome.differing.size - unexpected} refused on purpose, ${unexpected} different, ` +
+      `${skipped} skipped, ${outcome.seconds.toFixed(0)} s`,
   )
+  if (unexpected > 0 || outcome.same <= 0) process.exitCode = 1
 }
 
 interface Outcome {

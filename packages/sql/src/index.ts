@@ -11,6 +11,7 @@ export type { SqlReader, SqlReaderOptions } from './reader.js'
 export type { Rewriting, SqlContext, Understanding } from './understanding.js'
 
 export { MysqlCatalog, mysqlCatalogQueries } from './mysql/catalog.js'
+export type { MysqlCatalogRows } from './mysql/catalog.js'
 export { openMysqlReader } from './mysql/reader.js'
 export type { MysqlReader } from './mysql/reader.js'
 export { notUnderstood as mysqlNotUnderstood } from './mysql/understand.js'

@@ -9,7 +9,12 @@ import type { PostgresCatalog } from './postgres/catalog.js'
 import type { Answer, Question } from './questions.js'
 
 const limits = { workers: 1, waiting: 64, answerWithinMs: 10_000, startWithinMs: 20_000 }
-const rows: MysqlCatalogRows = { columns: [['shop', 'users', 'ssn', 'varchar', 'varchar(11)']], views: [], functions: [] }
+const rows: MysqlCatalogRows = {
+  columns: [['shop', 'users', 'ssn', 'varchar', 'varchar(11)']],
+  views: [],
+  functions: [],
+  version: '',
+}
 const masks = [{ column: 'shop.users.ssn', with: 'null' as const, rule: 'r' }]
 const context = { catalog: '1', database: 'shop', temporaries: [], trustedFunctions: [] }
 const mask: MysqlQuestion = { kind: 'mask', text: 'select ssn from users', context, masks, salt: '' }

@@ -3,7 +3,7 @@
 import { Misconfigured } from '@sallyport/core'
 import type { Reach, Settled } from '@sallyport/core'
 import { KeptCatalogues, MysqlCatalog, mysqlCatalogQueries } from '@sallyport/sql'
-import type { Freshness } from '@sallyport/sql'
+import type { Freshness, MysqlCatalogRows } from '@sallyport/sql'
 import { capability } from './packets.js'
 import { logIn } from './upstream.js'
 
@@ -11,7 +11,7 @@ const readMs = 30_000
 
 export class Catalogues {
   /** A catalogue holds all databases of its server. */
-  readonly #kept = new KeptCatalogues<CatalogueRows, MysqlCatalog>({
+  readonly #kept = new KeptCatalogues<MysqlCatalogRows, MysqlCatalog>({
     placeOf: ({ name, address }) => `${name}\0${address}`,
     read: readCatalogue,
     // What is remembered of texts rests on the catalogue: one that is still the same stays the same object.
@@ -37,18 +37,11 @@ export class Catalogues {
   }
 }
 
-const catalogOf = ({ columns, views, functions }: CatalogueRows): MysqlCatalog => new MysqlCatalog(columns, views, functions)
-
-type Rows = readonly (readonly (string | null)[])[]
-
-interface CatalogueRows {
-  readonly columns: Rows
-  readonly views: Rows
-  readonly functions: Rows
-}
+const catalogOf = ({ columns, views, functions, version }: MysqlCatalogRows): MysqlCatalog =>
+  new MysqlCatalog(columns, views, functions, version)
 
 /** Throws Unreachable. */
-export async function readCatalogue(reach: Reach): Promise<CatalogueRows> {
+export async function readCatalogue(reach: Reach): Promise<MysqlCatalogRows> {
   const signal = AbortSignal.any([reach.signal, AbortSignal.timeout(readMs)])
   const { line } = await logIn(reach, capability.deprecateEof, new Map(), signal)
   line.stream.on('error', () => {})
@@ -56,23 +49,30 @@ export async function readCatalogue(reach: Reach): Promise<CatalogueRows> {
     const columns = await line.query(mysqlCatalogQueries.columns, true, 'reading the catalogue')
     const views = await line.query(mysqlCatalogQueries.views, true, 'reading the catalogue')
     const functions = await line.query(mysqlCatalogQueries.functions, true, 'reading the catalogue')
-    return { columns, views, functions }
+    const [[version] = []] = await line.query(mysqlCatalogQueries.version, true, 'reading the catalogue')
+    return { columns, views, functions, version: version ?? '' }
   } finally {
     line.quit()
   }
 }
 
-function rowsIn(text: string): CatalogueRows {
+function rowsIn(text: string): MysqlCatalogRows {
   const value: unknown = JSON.parse(text)
-  const { columns, views, functions } = { ...(typeof value === 'object' ? value : {}) } as Partial<Record<string, unknown>>
-  if (isRows(columns) && isRows(views) && isRows(functions)) return { columns, views, functions }
+  const {
+    columns,
+    views,
+    functions,
+    version = '',
+  } = { ...(typeof value === 'object' ? value : {}) } as Partial<Record<string, unknown>>
+  if (isRows(columns) && isRows(views) && isRows(functions) && typeof version === 'string')
+    return { columns, views, functions, version }
   throw new Misconfigured(
     'bad-catalogue',
     'this is no catalogue of a MySQL server; print one with `sallyport targets schema TARGET`',
   )
 }
 
-function isRows(value: unknown): value is Rows {
+function isRows(value: unknown): value is MysqlCatalogRows['columns'] {
   const isCell = (cell: unknown): boolean => cell === null || typeof cell === 'string'
   return Array.isArray(value) && value.every((row) => Array.isArray(row) && row.every(isCell))
 }

@@ -54,6 +54,8 @@ export class Exchange {
   #left = 0
   /** A prepare describes its parameters first, then its columns. */
   #thenColumns = 0
+  /** These rows are OUT parameters, and an OK follows: MySQL's EOF after them does not say so (protocol_classic.cc, send_parameters). */
+  #thenOk = false
 
   /** `asksCursor`: only then does the status flag tell of a cursor of the client's; a routine's own cursors show in it too. */
   constructor(kind: Kind, answer?: Answer, run?: Run, asksCursor = kind === 'rows') {
@@ -160,6 +162,7 @@ export class Exchange {
       throw new Malformed('upstream', 'malformed-packet', 'columns do not end with EOF')
     this.#columnsDone()
     const { status } = readEof(payload)
+    this.#thenOk = (status & serverStatus.outParameters) !== 0
     // An open cursor sends no rows until it is asked for them.
     if (this.#asksCursor && (status & serverStatus.cursorExists) !== 0) this.#finish(status)
     return payload
@@ -174,7 +177,9 @@ export class Exchange {
     this.status = status
     const open = (status & serverStatus.cursorExists) !== 0 && (status & lastRowSent) === 0
     this.cursor = open && this.#asksCursor
-    this.#state = (status & serverStatus.moreResults) === 0 || this.cursor ? 'over' : 'head'
+    const more = this.#thenOk || (status & serverStatus.moreResults) !== 0
+    this.#thenOk = false
+    this.#state = more && !this.cursor ? 'head' : 'over'
   }
 
   #error(payload: Buffer): Buffer {

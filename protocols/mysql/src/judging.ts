@@ -1,7 +1,6 @@
 // From a held command to its ruling: what does the text mean (packages/sql), what does the session say (policy, people, record), and what text goes
 // on. Answers at once where the catalogue is known.
 
-import { isUtf8 } from 'node:buffer'
 import { isKnownError } from '@sallyport/core'
 import type { Asking, Effect, Mask, ReviewNotice, Ruling, Salts, Session, Settled, Statement, Traced } from '@sallyport/core'
 import { masksKeyOf, mysqlNotUnderstood, onlyReads, saltFor, writtenBack } from '@sallyport/sql'
@@ -75,7 +74,9 @@ export class Judging {
       case 'query':
         return this.#withMeaning(question.sql, this.#database, (meant) => this.#judge(meant, question.sql, [], 'run'))
       case 'prepare':
-        return this.#withMeaning(question.sql, this.#database, (meant) => this.#judge(meant, question.sql, [], 'prepare'))
+        return this.#withMeaning(question.sql, this.#database, (meant) =>
+          this.#judge(preparable(meant), question.sql, [], 'prepare'),
+        )
       case 'execute':
         return this.#execute(question.definition, question.values)
       case 'init-db': {
@@ -122,7 +123,7 @@ export class Judging {
     if (understanding.changesCatalog) catalogues.markStale(session)
     if (end.error !== undefined) return
     if (understanding.use !== undefined) this.#database = understanding.use
-    for (const name of understanding.deallocates) this.#prepared.delete(name.toLowerCase())
+    for (const name of understanding.deallocates) this.#prepared.delete(name)
     for (const { name, ...named } of understanding.prepares) this.#prepared.set(name, named)
     if (understanding.makesTemporary.length > 0)
       this.#temporaries = new Set([...this.#temporaries, ...understanding.makesTemporary])
@@ -141,7 +142,7 @@ export class Judging {
   #withMeaning(sql: Buffer, database: string, then: (meant: Meant) => Settled<Answer>): Settled<Answer> {
     const bytes = sql.toString('latin1')
     const found = this.#understand(bytes, database)
-    return found instanceof Promise ? found.then((later) => then(this.#meant(later, sql))) : then(this.#meant(found, sql))
+    return found instanceof Promise ? found.then((later) => then(this.#meant(later))) : then(this.#meant(found))
   }
 
   #understand(bytes: string, database: string): Settled<MysqlUnderstanding> {
@@ -190,14 +191,13 @@ export class Judging {
   }
 
   /** Adds what the names in the text run, and what it may not do here. */
-  #meant(understanding: MysqlUnderstanding, sql: Buffer): Meant {
+  #meant(understanding: MysqlUnderstanding): Meant {
     const { effects, executes, text } = understanding
     const runs = executes.map(
-      (name): Named =>
-        this.#prepared.get(name.toLowerCase()) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}`, diagnostics: true },
+      (name): Named => this.#prepared.get(name) ?? { effects: [unknownEffect(name)], text: `EXECUTE ${name}`, diagnostics: true },
     )
     const diagnostics = understanding.diagnostics || runs.some((run) => run.diagnostics)
-    const refusal = understanding.refusal ?? this.#fault(understanding, diagnostics, sql)
+    const refusal = understanding.refusal ?? this.#fault(understanding, diagnostics)
     if (runs.length === 0) return { understanding, effects, text, refusal }
     return {
       understanding,
@@ -207,8 +207,9 @@ export class Judging {
     }
   }
 
-  #fault(understanding: MysqlUnderstanding, diagnostics: boolean, sql: Buffer): string | undefined {
-    if (!isUtf8(sql)) return 'the text is not valid UTF-8; send binary values as parameters or as hexadecimal literals'
+  #fault(understanding: MysqlUnderstanding, diagnostics: boolean): string | undefined {
+    if (!understanding.isReadable)
+      return 'the text is not valid UTF-8 outside of its strings, or prepares one that is not; send binary values as parameters'
     if (diagnostics && this.#coversMessages)
       return 'the messages that the target still holds are covered, because they may be of a statement that touched masked columns'
     if (diagnostics && this.#parts.session.mayMask && understanding.effects.length > 0)
@@ -339,6 +340,12 @@ export class Judging {
       return { kind: 'untraceable', reason: 'what EXECUTE runs cannot be masked; send it as a statement' }
     return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, saltFor(masks, salts))
   }
+}
+
+/** A KILL is done here, since its ids are ours: prepared, it would go to the target with whatever id it names there. */
+function preparable(meant: Meant): Meant {
+  if (meant.understanding.kills === undefined) return meant
+  return { ...meant, refusal: 'KILL cannot be prepared; send it as a statement' }
 }
 
 /** MariaDB keeps its messages until a statement names a table (sql_parse.cc, mysql_execute_command); to prepare one is not to run it. */

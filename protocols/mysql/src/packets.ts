@@ -53,7 +53,13 @@ export const capability = {
 } as const
 
 /** Server status flags (include/mysql_com.h). */
-export const serverStatus = { inTransaction: 0x0001, autocommit: 0x0002, moreResults: 0x0008, cursorExists: 0x0040 } as const
+export const serverStatus = {
+  inTransaction: 0x0001,
+  autocommit: 0x0002,
+  moreResults: 0x0008,
+  cursorExists: 0x0040,
+  outParameters: 0x1000,
+} as const
 
 /** Reads a payload from its front. */
 export class Body {

@@ -74,6 +74,7 @@ function pinsFor(modes: string): Pins {
   const kept = [
     "character_set_client = IF(@@character_set_client IN ('utf8', 'utf8mb3', 'utf8mb4'), @@character_set_client, 'utf8mb4')",
     "collation_connection = IF(@@collation_connection LIKE 'utf8%', @@collation_connection, 'utf8mb4_general_ci')",
+    "character_set_filesystem = IF(@@character_set_filesystem LIKE 'utf8%', @@character_set_filesystem, 'binary')",
     `SESSION sql_mode = IF(@@sql_mode REGEXP ${safe}, @@sql_mode, '${modes}')`,
   ]
   return { afresh: `SET NAMES utf8mb4, SESSION sql_mode = '${modes}'`, kept: `SET ${kept.join(', ')}` }

@@ -42,6 +42,17 @@ describe('noise', () => {
   })
 })
 
+it('awaits the OK after OUT parameters, which MySQL does not announce in the old form of results', () => {
+  const wire = new MysqlWire({ deprecateEof: false, pins: { afresh: '', kept: '' }, database: () => '' })
+  wire.receive('client', notation.encode('client', 'upstream', 'Query "call p()"'))
+  wire.rule(notation.answer('allow', 1))
+  const rows = ['01', '0364656600000001620001620c3f000b00000003800000000000', 'fe00000a10', '000008', 'fe00000200']
+  wire.receive('upstream', Buffer.concat(rows.map((hex, at) => packets(at + 1, Buffer.from(hex, 'hex')))))
+  expect(wire.running).toBe(true)
+  wire.receive('upstream', packets(6, Buffer.from('00000002000000', 'hex')))
+  expect(wire.running).toBe(false)
+})
+
 describe('a held command', () => {
   it('lets nothing out before its ruling', () => {
     const wire = newWire()

@@ -4,6 +4,8 @@ import { lex } from './lexer.js'
 import { parse } from './parse.js'
 import { sees } from './reading.js'
 import type { ColumnReference } from './reading.js'
+import { serverVersion } from './server-version.js'
+import type { ServerVersion } from './server-version.js'
 import type { Statement } from './statement.js'
 
 export interface MysqlColumn {
@@ -30,6 +32,7 @@ const ownDatabases = `('information_schema', 'performance_schema', 'sys', 'mysql
 export const mysqlCatalogQueries = {
   columns: `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA NOT IN ${ownDatabases} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
   views: `SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION FROM information_schema.VIEWS WHERE TABLE_SCHEMA NOT IN ${ownDatabases}`,
+  version: 'SELECT VERSION()',
   functions: `SELECT ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND ROUTINE_SCHEMA NOT IN ${ownDatabases}`,
 } as const
 
@@ -38,6 +41,8 @@ export interface MysqlCatalogRows {
   readonly columns: Rows
   readonly views: Rows
   readonly functions: Rows
+  /** What VERSION() said; '' where nobody asked. */
+  readonly version: string
 }
 
 type Rows = readonly (readonly (string | null)[])[]
@@ -60,9 +65,11 @@ export class MysqlCatalog {
 
   readonly #functions: ReadonlySet<string>
   readonly rows: MysqlCatalogRows
+  readonly server: ServerVersion | undefined
 
-  constructor(columns: Rows, views: Rows, functions: Rows) {
-    this.rows = { columns, views, functions }
+  constructor(columns: Rows, views: Rows, functions: Rows, version = '') {
+    this.rows = { columns, views, functions, version }
+    this.server = serverVersion(version)
     this.#functions = new Set(functions.map(([database, name]) => key(database ?? '', name ?? '')))
     const texts = new Map(views.map(([database, name, text]) => [`${database}\0${name}`, text ?? '']))
     for (const table of groupColumns(columns)) {
@@ -74,8 +81,13 @@ export class MysqlCatalog {
   }
 
   /** Whether it was made of just these rows. */
-  isOf({ columns, views, functions }: MysqlCatalogRows): boolean {
-    return sameRows(this.rows.columns, columns) && sameRows(this.rows.views, views) && sameRows(this.rows.functions, functions)
+  isOf({ columns, views, functions, version }: MysqlCatalogRows): boolean {
+    return (
+      this.rows.version === version &&
+      sameRows(this.rows.columns, columns) &&
+      sameRows(this.rows.views, views) &&
+      sameRows(this.rows.functions, functions)
+    )
   }
 
   /** Every table the name may mean; none: it is not known. */
@@ -141,7 +153,7 @@ function traceView(
   catalog: MysqlCatalog,
   inner: (table: MysqlTable) => MysqlTable['lineage'],
 ): ReadonlyMap<string, ReadonlySet<string>> | undefined {
-  const statement = parsed(text)
+  const statement = parsed(text, catalog.server)
   if (statement === undefined) return undefined
   const origins = new Map<ColumnReference, Set<string>>()
   for (const reference of statement.reading.columns) {
@@ -172,10 +184,10 @@ function traceView(
   return new Map(made)
 }
 
-function parsed(text: string): Statement | undefined {
+function parsed(text: string, server: ServerVersion | undefined): Statement | undefined {
   if (text === '') return undefined
   try {
-    const statements = parse(lex(Buffer.from(text, 'utf8').toString('latin1')).tokens)
+    const statements = parse(lex(Buffer.from(text, 'utf8').toString('latin1'), server).tokens, server)
     return statements.length === 1 && statements[0]?.kind === 'query' ? statements[0] : undefined
   } catch {
     return undefined

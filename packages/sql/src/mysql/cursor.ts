@@ -139,8 +139,6 @@ export class Cursor {
   }
 }
 
-/** Words are kept in upper case for the grammar; a name is given in lower case: names here are compared without regard to case. */
-function nameOf(token: Token, cursor: Cursor): string {
-  if (token.value === '' || token.value.includes('\0')) return cursor.fail()
-  return token.kind === 'word' ? token.value.toLowerCase() : token.value
+function nameOf({ value, name = value }: Token, cursor: Cursor): string {
+  return name === '' || name.includes('\0') ? cursor.fail() : name
 }

@@ -1,6 +1,5 @@
 // What a FROM may hold: tables, joins, sub-selects, tables made of JSON.
 
-import { NotUnderstood } from './cursor.js'
 import type { Cursor } from './cursor.js'
 import type { Grammar } from './grammar.js'
 import type { Block } from './reading.js'
@@ -38,7 +37,7 @@ function readJoined(grammar: Grammar, block: Block): void {
 function readFactor(grammar: Grammar, block: Block): void {
   const { cursor } = grammar
   const lateral = cursor.word('LATERAL')
-  if (cursor.isWord('JSON_TABLE') && cursor.isSignAhead(1, '(')) throw new NotUnderstood('JSON_TABLE')
+  if (cursor.isWord('JSON_TABLE') && cursor.isSignAhead(1, '(')) return readJsonTable(grammar, block)
   if (!cursor.isSign('(')) {
     if (lateral) cursor.fail()
     return readTable(grammar, block)
@@ -58,6 +57,19 @@ function readFactor(grammar: Grammar, block: Block): void {
       cursor.needSign(')')
     }
   })
+}
+
+/** `JSON_TABLE(expression, path COLUMNS (...)) alias`: rows made of a value; its columns hold paths, types and literals. */
+function readJsonTable(grammar: Grammar, block: Block): void {
+  const { cursor } = grammar
+  cursor.at += 2
+  grammar.expression(block)
+  cursor.needSign(',')
+  if (cursor.take().kind !== 'string') cursor.fail()
+  cursor.needWord('COLUMNS')
+  cursor.skipParentheses()
+  cursor.needSign(')')
+  if (cursor.alias(false) === undefined) cursor.fail()
 }
 
 /** `((select ...) union ...)` is a query; `((select ...) alias join ...)` is a join. What follows the inner parenthesis tells. */

@@ -3,10 +3,12 @@
 import type { Cursor } from './cursor.js'
 import type { Narrowing } from './narrowing.js'
 import type { Block, Reading } from './reading.js'
+import type { ServerVersion } from './server-version.js'
 
 export interface Grammar {
   readonly cursor: Cursor
   readonly reading: Reading
+  readonly server: ServerVersion | undefined
   /** Common table expressions in force, by name, innermost last. */
   readonly common: string[]
   /** A query in parentheses or at the beginning of a statement, up to what cannot belong to it. */

@@ -4,6 +4,9 @@
 
 type TokenKind = 'word' | 'quoted' | 'string' | 'number' | 'literal' | 'operator' | 'parameter' | 'variable'
 
+import { runsComment } from './server-version.js'
+import type { ServerVersion } from './server-version.js'
+
 export interface Token {
   readonly kind: TokenKind
   /** Byte offsets in the text. */
@@ -11,6 +14,8 @@ export interface Token {
   readonly end: number
   /** Words in upper case; names in backquotes without them, decoded; strings without quotes, decoded; else as written. */
   readonly value: string
+  /** A word as a name: servers may tell `Users` from `users`. */
+  readonly name?: string
 }
 
 export interface Lexed {
@@ -23,8 +28,6 @@ export class LexFault extends Error {}
 
 /** 1 MB of the shortest tokens would be a million of them. */
 const maxTokens = 400_000
-/** Executable comments up to this version run at every server there is (MariaDB skips 5.7.0 to 9.99.99, MySQL what is newer than itself). */
-const everyServer = 50_699
 const introducers = new Set(['_UTF8', '_UTF8MB3', '_UTF8MB4', '_BINARY', '_LATIN1', '_ASCII'])
 const operators = ['<=>', '->>', '<<', '>>', '<=', '>=', '<>', '!=', ':=', '&&', '||', '->']
 const singles = '+-*/%&|^~!<>=(),.;:'
@@ -36,19 +39,22 @@ const variableName = /[A-Za-z0-9_$.\x80-\xff]+/y
 
 export const decode = (bytes: string): string => Buffer.from(bytes, 'latin1').toString('utf8')
 
-export function lex(text: string): Lexed {
-  return new Lexer(text).run()
+/** `server`: which executable comments are part of the text; undefined: only those that every server runs can be read. */
+export function lex(text: string, server?: ServerVersion): Lexed {
+  return new Lexer(text, server).run()
 }
 
 class Lexer {
   readonly #text: string
+  readonly #server: ServerVersion | undefined
   readonly #tokens: Token[] = []
   #at = 0
   #hasComments = false
   #inExecutable = false
 
-  constructor(text: string) {
+  constructor(text: string, server: ServerVersion | undefined) {
     this.#text = text
+    this.#server = server
   }
 
   run(): Lexed {
@@ -61,7 +67,9 @@ class Lexer {
     return { tokens: this.#tokens, canonical: this.#hasComments ? this.#withoutComments() : this.#text }
   }
 
+  /** A text of comments alone stays one: a server may answer it with OK, and one that is empty with an error. */
   #withoutComments(): string {
+    if (this.#tokens.length === 0) return '/* */'
     const parts: string[] = []
     let before = 0
     for (const { start, end } of this.#tokens) {
@@ -82,7 +90,6 @@ class Lexer {
   #comment(): boolean {
     const text = this.#text
     if (text[this.#at] === '#' || (text.startsWith('--', this.#at) && isBlank(text.charCodeAt(this.#at + 2)))) {
-      if (this.#inExecutable) throw new LexFault('a comment inside an executable comment')
       const end = text.indexOf('\n', this.#at)
       this.#at = end < 0 ? text.length : end
       this.#hasComments = true
@@ -94,9 +101,8 @@ class Lexer {
       return true
     }
     if (!text.startsWith('/*', this.#at)) return false
-    if (this.#inExecutable) throw new LexFault('a comment inside an executable comment')
     this.#hasComments = true
-    if (/^\/\*M?!/.test(text.slice(this.#at, this.#at + 4))) this.#openExecutable()
+    if (/^\/\*M?!/.test(text.slice(this.#at, this.#at + 4))) this.#executable()
     else this.#skipComment()
     return true
   }
@@ -108,14 +114,22 @@ class Lexer {
     this.#at = end + 2
   }
 
-  /** What is inside is part of the text where every server would run it; else servers would disagree about it. */
-  #openExecutable(): void {
-    const [all = '', version = ''] = /^\/\*!(\d*)/.exec(this.#text.slice(this.#at, this.#at + 12)) ?? []
-    const told = version === '' ? 0 : Number(version)
-    if (all === '' || (version !== '' && version.length !== 5) || told > everyServer)
-      throw new LexFault('an executable comment that not every server runs')
-    this.#at += all.length
-    this.#inExecutable = true
+  /** What is inside is part of the text where the server would run it, and a comment where it would not. */
+  #executable(): void {
+    if (this.#inExecutable) throw new LexFault('an executable comment inside another')
+    const [all = '', ofMariadb = '', digits = ''] = /^\/\*(M?)!(\d*)/.exec(this.#text.slice(this.#at, this.#at + 16)) ?? []
+    const runs = runsComment(this.#server, ofMariadb !== '', digits)
+    if (runs === undefined) throw new LexFault('an executable comment that not every server runs')
+    if (runs) {
+      this.#at += all.length
+      this.#inExecutable = true
+      return
+    }
+    const from = this.#at + all.length
+    this.#skipComment()
+    // A comment that is skipped may hold others (sql_lex.cc, consume_comment), a plain one may not.
+    if (this.#text.slice(from, this.#at).includes('/*'))
+      throw new LexFault('a comment inside an executable comment that is skipped')
   }
 
   #token(): void {
@@ -128,6 +142,8 @@ class Lexer {
     if (first === '?') return this.#push('parameter', start, '?', ++this.#at)
     if (/[0-9]/.test(first) || (first === '.' && /[0-9]/.test(text[start + 1] ?? ''))) return this.#number(start)
     if (this.#skip(word)) return this.#word(start)
+    // NULL, at MariaDB and at MySQL before 8.0.
+    if (text.startsWith('\\N', start)) return this.#push('word', start, 'NULL', (this.#at += 2))
     const operator = operators.find((each) => text.startsWith(each, start)) ?? (singles.includes(first) ? first : undefined)
     if (operator === undefined) throw new LexFault(`the character ${JSON.stringify(first)} cannot stand here`)
     this.#at += operator.length
@@ -148,14 +164,18 @@ class Lexer {
 
   #word(start: number): void {
     const written = this.#text.slice(start, this.#at)
-    const upper = isAscii(written) ? written.toUpperCase() : decode(written)
+    const name = isAscii(written) ? written : decode(written)
+    const upper = isAscii(written) ? written.toUpperCase() : name
     const next = this.#text[this.#at]
     // MySQL 9 reads $tag$...$tag$ as one text.
     if (/^\$[^$]*\$/.test(written)) throw new LexFault('a name that could be the beginning of a text in dollars')
     const isPrefix = next === "'" && (upper === 'X' || upper === 'B' || upper === 'N')
     const isIntroducer = upper.startsWith('_') && this.#beforeLiteral()
     if (isIntroducer && !introducers.has(upper)) throw new LexFault(`the character set of ${upper} is not one this gateway reads`)
-    if (!isPrefix) return this.#push('word', start, isAscii(written) ? written.toUpperCase() : upper)
+    if (!isPrefix) {
+      this.#tokens.push({ kind: 'word', start, end: this.#at, value: upper, name })
+      return
+    }
     const content = this.#enclosed("'")
     if ((upper === 'X' && !/^[0-9a-fA-F]*$/.test(content)) || (upper === 'B' && !/^[01]*$/.test(content)))
       throw new LexFault('a literal of other digits than its own')

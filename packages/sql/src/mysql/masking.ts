@@ -7,12 +7,13 @@ import type { Rewriting } from '../understanding.js'
 import { columnsOf } from './catalog.js'
 import type { MysqlTable } from './catalog.js'
 import { NotUnderstood } from './cursor.js'
+import { isOpenInformation } from './effects.js'
 import { decode, LexFault } from './lexer.js'
 import type { Token } from './lexer.js'
 import type { TableName, TableReference } from './reading.js'
 import type { Statement } from './statement.js'
 import { maskedSql, quotedName } from './transforms.js'
-import { isOpenInformation, parseText } from './understand.js'
+import { parseText } from './understand.js'
 import type { MysqlContext } from './understand.js'
 
 /** An alias may have 256 characters. */
@@ -54,7 +55,7 @@ class Masking {
   }
 
   rewrite(bytes: string): Rewriting {
-    const { lexed, statements } = parseText(bytes)
+    const { lexed, statements } = parseText(bytes, this.#context.catalog.server)
     const edits = statements.flatMap((statement) => this.#edits(statement, lexed.tokens, bytes))
     const forbiddenOrigins = [...this.#origins]
     if (edits.length === 0) return { kind: 'unchanged', forbiddenOrigins }
@@ -210,7 +211,7 @@ class Masking {
 
   /** Read again: a masked table may be named only in the sub-selects that were made here. */
   #prove(text: string): void {
-    const { lexed, statements } = parseText(text)
+    const { lexed, statements } = parseText(text, this.#context.catalog.server)
     for (const statement of statements) {
       for (const reference of statement.reading.tables) {
         if (this.#maskedTable(reference) === undefined || statement.written.some(({ table }) => table === reference)) continue

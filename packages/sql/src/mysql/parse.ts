@@ -8,9 +8,12 @@ import type { Token } from './lexer.js'
 import { readCommon, readQuery } from './queries.js'
 import { Reading } from './reading.js'
 import type { Block } from './reading.js'
-import { readSet } from './settings.js'
+import { readCall, readHandler, readPrepared } from './running.js'
+import type { ServerVersion } from './server-version.js'
+import { readSet, readStatementSettings } from './settings.js'
 import { readShow } from './show.js'
 import type { Statement } from './statement.js'
+import { isTransaction, readLock, readTransaction, readXa } from './transactions.js'
 import { assignments, readWrite } from './writes.js'
 
 const maxStatements = 1_000
@@ -32,24 +35,25 @@ const administration = [
 ]
 
 /** Throws NotUnderstood. */
-export function parse(tokens: readonly Token[]): Statement[] {
+export function parse(tokens: readonly Token[], server?: ServerVersion): Statement[] {
   const cursor = new Cursor(tokens)
   const statements: Statement[] = []
   while (cursor.at < tokens.length) {
     if (cursor.sign(';')) continue
     if (statements.length >= maxStatements) throw new NotUnderstood('too many statements in one text')
-    statements.push(parseOne(cursor))
+    statements.push(parseOne(cursor, server))
     if (cursor.at < tokens.length && !cursor.isSign(';')) cursor.fail()
   }
   return statements
 }
 
-function parseOne(cursor: Cursor): Statement {
+function parseOne(cursor: Cursor, server: ServerVersion | undefined): Statement {
   const reading = new Reading()
   const root = reading.block(undefined, cursor.at)
   const grammar: Grammar = {
     cursor,
     reading,
+    server,
     common: [],
     query: (parent: Block | undefined) => readQuery(grammar, parent),
     expression: (block: Block) => readExpression(grammar, block),
@@ -80,6 +84,7 @@ function begin(grammar: Grammar, made: Make): Statement {
     return readExplain(grammar, made)
   }
   if (cursor.isWord('WITH')) return readWith(grammar, made)
+  if (cursor.words('SET', 'STATEMENT')) return readSetStatement(grammar, made)
   if (cursor.isWord('SELECT', 'VALUES', 'TABLE') || cursor.isSign('(')) {
     const statement = made('query')
     readQuery(grammar, undefined)
@@ -104,6 +109,15 @@ function readWith(grammar: Grammar, made: Make): Statement {
   }
   readQuery(grammar, undefined)
   return query
+}
+
+function readSetStatement(grammar: Grammar, made: Make): Statement {
+  const settings = made('other')
+  readStatementSettings(grammar, settings)
+  if (grammar.cursor.isWord('SET')) grammar.cursor.fail()
+  const statement = begin(grammar, made)
+  if (settings.refusal !== undefined) statement.refusal = settings.refusal
+  return statement
 }
 
 function readExplain(grammar: Grammar, made: Make): Statement {
@@ -151,6 +165,7 @@ function readOther(grammar: Grammar, statement: Statement): Statement {
   else if (cursor.isWord('SET')) readSet(grammar, statement)
   else if (cursor.word('SHOW')) readShow(grammar, statement)
   else if (isTransaction(cursor)) readTransaction(cursor)
+  else if (cursor.word('XA')) readXa(cursor, statement)
   else if (cursor.word('USE')) statement.use = cursor.name()
   else if (cursor.word('DO')) {
     do grammar.expression(statement.root)
@@ -158,6 +173,7 @@ function readOther(grammar: Grammar, statement: Statement): Statement {
   } else if (cursor.isWord('PREPARE', 'EXECUTE', 'DEALLOCATE') || (cursor.isWord('DROP') && cursor.isWordAhead(1, 'PREPARE')))
     readPrepared(grammar, statement)
   else if (cursor.word('CALL')) readCall(grammar, statement)
+  else if (cursor.word('HANDLER')) readHandler(grammar, statement)
   else if (cursor.word('KILL')) readKill(cursor, statement)
   else if (cursor.word('LOCK')) readLock(cursor, statement)
   else if (cursor.word('UNLOCK')) cursor.needWord('TABLE', 'TABLES')
@@ -173,75 +189,6 @@ function readOther(grammar: Grammar, statement: Statement): Statement {
   return statement
 }
 
-function isTransaction(cursor: Cursor): boolean {
-  if (cursor.isWord('BEGIN')) return cursor.ahead(1) === undefined || cursor.isSignAhead(1, ';') || cursor.isWordAhead(1, 'WORK')
-  return (
-    cursor.isWord('COMMIT', 'ROLLBACK', 'SAVEPOINT', 'RELEASE') || (cursor.isWord('START') && cursor.isWordAhead(1, 'TRANSACTION'))
-  )
-}
-
-const transactionWords = [
-  'TRANSACTION',
-  'WORK',
-  'AND',
-  'NO',
-  'CHAIN',
-  'RELEASE',
-  'WITH',
-  'CONSISTENT',
-  'SNAPSHOT',
-  'READ',
-  'ONLY',
-  'WRITE',
-  'TO',
-  'SAVEPOINT',
-]
-
-function readTransaction(cursor: Cursor): void {
-  cursor.at += 1
-  while (!cursor.atEnd) if (!cursor.sign(',') && !cursor.word(...transactionWords)) cursor.name()
-}
-
-function readPrepared(grammar: Grammar, statement: Statement): void {
-  const { cursor } = grammar
-  const text = (): string | undefined => {
-    const parts: string[] = []
-    while (cursor.token?.kind === 'string') parts.push(cursor.take().value)
-    if (parts.length > 0 && (cursor.atEnd || cursor.isWord('USING'))) return parts.join('')
-    grammar.expression(statement.root)
-    return undefined
-  }
-  if (cursor.word('PREPARE')) {
-    const name = cursor.name()
-    cursor.needWord('FROM')
-    statement.prepares = { name, text: text() }
-    return
-  }
-  if (cursor.word('DEALLOCATE', 'DROP')) {
-    cursor.needWord('PREPARE')
-    statement.deallocates = cursor.name()
-    return
-  }
-  cursor.needWord('EXECUTE')
-  if (cursor.word('IMMEDIATE')) statement.executesText = { text: text() }
-  else statement.executes = cursor.name()
-  if (cursor.word('USING')) {
-    do grammar.expression(statement.root)
-    while (cursor.sign(','))
-  }
-}
-
-function readCall(grammar: Grammar, statement: Statement): void {
-  const { cursor } = grammar
-  statement.done.push({ access: 'unknown', verb: 'call', object: tableName(cursor) })
-  if (!cursor.sign('(')) return
-  while (!cursor.isSign(')')) {
-    grammar.expression(statement.root)
-    if (!cursor.sign(',') && !cursor.isSign(')')) cursor.fail()
-  }
-  cursor.needSign(')')
-}
-
 function readKill(cursor: Cursor, statement: Statement): void {
   cursor.word('HARD', 'SOFT')
   const what = cursor.word('QUERY') ? 'query' : 'connection'
@@ -249,19 +196,6 @@ function readKill(cursor: Cursor, statement: Statement): void {
   const id = cursor.take()
   if (id.kind !== 'number' || !/^\d{1,15}$/.test(id.value)) return cursor.fail()
   statement.kills = { id: Number(id.value), what }
-}
-
-function readLock(cursor: Cursor, statement: Statement): void {
-  cursor.needWord('TABLE', 'TABLES')
-  do {
-    statement.done.push({ access: 'read', verb: 'lock', object: tableName(cursor) })
-    cursor.alias(false)
-    if (cursor.word('READ')) cursor.word('LOCAL')
-    else {
-      cursor.word('LOW_PRIORITY')
-      cursor.needWord('WRITE')
-    }
-  } while (cursor.sign(','))
 }
 
 /** A file of the client is never sent; a file of the server is its administrator's. */

@@ -84,6 +84,7 @@ class Query {
     }
     if (cursor.word('HAVING')) this.#grammar.expression(block)
     if (cursor.word('WINDOW')) this.#windows(block)
+    if (cursor.word('QUALIFY')) this.#grammar.expression(block)
     this.#tail(block)
   }
 
@@ -120,7 +121,7 @@ class Query {
         cursor.needWord('FIRST', 'NEXT')
         if (!cursor.isWord('ROW', 'ROWS')) this.#grammar.expression(block)
         cursor.needWord('ROW', 'ROWS')
-        cursor.needWord('ONLY')
+        if (!cursor.words('WITH', 'TIES')) cursor.needWord('ONLY')
       } else return
     }
   }

@@ -12,7 +12,7 @@ import { decode } from './lexer.js'
 import { literalless } from './literalless.js'
 import { maskMysql } from './masking.js'
 import type { MysqlAnswer, MysqlQuestion, SentContext } from './questions.js'
-import { holdsSecretWords, notUnderstood, understandMysql } from './understand.js'
+import { holdsSecretWords, isUtf8Text, notUnderstood, understandMysql } from './understand.js'
 import type { MysqlContext, MysqlUnderstanding } from './understand.js'
 
 const understandings = { entries: 20_000, weight: 64 * 1024 * 1024 }
@@ -80,7 +80,7 @@ class Reader implements MysqlReader {
     const key = `${place} t ${bytes}`
     const known = this.#understood.get(key)
     if (known !== undefined) return known
-    const general = literalless(bytes)
+    const general = isUtf8Text(bytes) ? literalless(bytes) : undefined
     const shared = general === undefined || holdsSecretWords(bytes) ? undefined : `${place} g ${general}`
     const alike = shared === undefined ? undefined : this.#understood.get(shared)
     if (alike !== undefined) return general === bytes ? alike : { ...alike, text: decode(bytes) }

@@ -18,9 +18,20 @@ export function readSet(grammar: Grammar, statement: Statement): void {
   cursor.needWord('SET')
   if (cursor.isWord('PASSWORD', 'ROLE', 'RESOURCE') || (cursor.isWord('DEFAULT') && cursor.isWordAhead(1, 'ROLE')))
     return readAccount(cursor, statement)
-  if (cursor.isWord('STATEMENT')) cursor.fail()
   do readAssignment(grammar, statement)
   while (cursor.sign(','))
+}
+
+/** MariaDB's `SET STATEMENT name = value, ... FOR`: what follows runs under it, so it must be told before. */
+export function readStatementSettings(grammar: Grammar, statement: Statement): void {
+  const { cursor } = grammar
+  do {
+    const name = cursor.name().toLowerCase()
+    cursor.needSign('=')
+    readValue(grammar, statement, name)
+  } while (cursor.sign(','))
+  cursor.needWord('FOR')
+  if (statement.unsettles === true) statement.refusal = pinnedReason
 }
 
 function readAssignment(grammar: Grammar, statement: Statement): void {
@@ -34,11 +45,16 @@ function readAssignment(grammar: Grammar, statement: Statement): void {
   const { scope, name } = readTarget(cursor)
   if (!cursor.sign('=', ':=')) cursor.fail()
   if (scope === 'global') statement.done.push({ access: 'admin', verb: 'set', object: undefined })
-  if (scope === 'user') return void grammar.expression(statement.root)
-  if (name === 'sql_mode') return readSqlMode(cursor, statement)
-  if (pinned.has(name)) return readCharset(cursor, statement)
-  if (cursor.word('ON', 'ALL', 'BINARY', 'ROW', 'SYSTEM')) return
-  grammar.expression(statement.root)
+  readValue(grammar, statement, scope === 'user' ? '' : name)
+}
+
+function readValue(grammar: Grammar, statement: Statement, name: string): void {
+  const { cursor } = grammar
+  const start = cursor.at
+  if (!cursor.word('ON', 'ALL', 'BINARY', 'ROW', 'SYSTEM')) grammar.expression(statement.root)
+  const value = cursor.tokens.slice(start, cursor.at)
+  if (name === 'sql_mode') judgeSqlMode(value, statement)
+  else if (pinned.has(name)) judgeCharset(value, statement)
 }
 
 /** What follows a comma may be a setting again (MariaDB), which must not go unread. */
@@ -73,45 +89,46 @@ function readTarget(cursor: Cursor): { readonly scope: 'global' | 'session' | 'u
   return { scope: scope === '' || scope === 'session' || scope === 'local' ? 'session' : 'global', name }
 }
 
-/** A literal, `CONCAT(@@sql_mode, ',MODE')`, or the mode as it is; nothing that could only be told by running it. */
-function readSqlMode(cursor: Cursor, statement: Statement): void {
-  const start = cursor.at
-  while (!cursor.atEnd) {
-    if (cursor.isSign(',') && !insideCall(cursor, start)) break
-    const token = cursor.take()
-    const known =
-      (token.kind === 'string' &&
-        token.value.split(',').every((mode) => mode.trim() === '' || allowedSqlModes.has(mode.trim().toUpperCase()))) ||
-      (token.kind === 'variable' && /^@@((session|local)\.)?sql_mode$/.test(token.value)) ||
-      (token.kind === 'word' && (token.value === 'CONCAT' || allowedSqlModes.has(token.value))) ||
-      (token.kind === 'operator' && '(),'.includes(token.value))
-    if (!known) statement.refusal = pinnedReason
-  }
+const isDefault = ({ kind, value }: Token): boolean => kind === 'word' && value === 'DEFAULT'
+const isLiteral = (token: Token): boolean =>
+  ['word', 'string', 'number', 'literal', 'quoted'].includes(token.kind) && !isDefault(token)
+const isMode = (mode: string): boolean => mode.trim() === '' || allowedSqlModes.has(mode.trim().toUpperCase())
+
+/** `'MODE,MODE'`, `MODE`, the mode as it is, and these in CONCAT are told by looking; what else there is only by running it. */
+function judgeSqlMode(value: readonly Token[], statement: Statement): void {
+  const known = (token: Token): boolean =>
+    (token.kind === 'string' && token.value.split(',').every(isMode)) ||
+    (token.kind === 'variable' && /^@@((session|local)\.)?sql_mode$/.test(token.value)) ||
+    (token.kind === 'word' && (token.value === 'CONCAT' || allowedSqlModes.has(token.value))) ||
+    (token.kind === 'operator' && '(),'.includes(token.value))
+  if (value.every(known)) return
+  const told =
+    value.length === 1 ? isLiteral : (token: Token): boolean => known(token) || ['string', 'number', 'literal'].includes(token.kind)
+  if (value.every(told)) statement.refusal = pinnedReason
+  else statement.unsettles = true
 }
 
-function insideCall(cursor: Cursor, start: number): boolean {
-  let depth = 0
-  for (const token of cursor.tokens.slice(start, cursor.at)) {
-    if (token.kind !== 'operator') continue
-    if (token.value === '(') depth += 1
-    if (token.value === ')') depth -= 1
-  }
-  return depth > 0
+function judgeCharset(value: readonly Token[], statement: Statement): void {
+  const [token] = value
+  if (
+    token === undefined ||
+    value.length > 1 ||
+    (token.kind === 'variable' && !isItself.test(token.value)) ||
+    token.kind === 'parameter' ||
+    isDefault(token)
+  )
+    statement.unsettles = true
+  else if (token.kind !== 'variable' && !isUtf8(token)) statement.refusal = pinnedReason
 }
 
-function readCharset(cursor: Cursor, statement: Statement): void {
-  const token = cursor.take()
-  const name = token.value.toLowerCase()
-  const isUtf8 = (token.kind === 'word' || token.kind === 'string') && utf8Names.has(name.split('_')[0] as string)
-  const isItself =
-    token.kind === 'variable' &&
-    /^@@((session|local)\.)?(character_set_client|character_set_connection|collation_connection)$/.test(token.value)
-  if (!isUtf8 && !isItself) statement.refusal = pinnedReason
-}
+const isItself = /^@@((session|local)\.)?(character_set_client|character_set_connection|collation_connection)$/
+const isUtf8 = ({ kind, value }: Token): boolean =>
+  (kind === 'word' || kind === 'string') && utf8Names.has(value.toLowerCase().split('_')[0] as string)
 
+/** A name or text, or DEFAULT: no expression can stand here. */
 function readNames(cursor: Cursor, statement: Statement): void {
   if (cursor.word('CHARACTER')) cursor.needWord('SET')
   else cursor.at += 1
-  readCharset(cursor, statement)
-  if (cursor.word('COLLATE')) readCharset(cursor, statement)
+  judgeCharset([cursor.take()], statement)
+  if (cursor.word('COLLATE')) judgeCharset([cursor.take()], statement)
 }

@@ -19,10 +19,11 @@ export function readShow(grammar: Grammar, statement: Statement): void {
     statement.diagnostics = true
     return skipRest(cursor)
   }
-  if (cursor.isWord('GRANTS') || (cursor.isWord('CREATE') && cursor.isWordAhead(1, 'USER'))) {
-    statement.refusal = 'it could show the stored credential of the target'
+  if (cursor.isWord('CREATE') && cursor.isWordAhead(1, 'USER')) {
+    statement.refusal = 'it would show a hash of the stored password of the target'
     return skipRest(cursor)
   }
+  if (cursor.word('GRANTS')) return readGrants(grammar, statement)
   if (cursor.isWord('CREATE') && cursor.isWordAhead(1, ...creatable)) {
     cursor.at += 2
     return readTail(cursor, grammar, statement)
@@ -33,6 +34,17 @@ export function readShow(grammar: Grammar, statement: Statement): void {
   }
   // PROCESSLIST, ENGINE ... STATUS, BINLOG EVENTS and all the rest.
   statement.done.push({ access: 'unknown', verb: 'show', object: undefined })
+  skipRest(cursor)
+}
+
+/** MariaDB, and MySQL before 5.7.6, show the hash of the password among the grants. One's own are no secret, those of others are not one's own. */
+function readGrants({ cursor, server }: Grammar, statement: Statement): void {
+  if (server === undefined || server.isMariadb || server.number < 50_706)
+    statement.refusal =
+      'SHOW GRANTS would show a hash of the stored password of the target; USER_PRIVILEGES, SCHEMA_PRIVILEGES, TABLE_PRIVILEGES and COLUMN_PRIVILEGES in information_schema tell the same without it'
+  if (cursor.words('FOR', 'CURRENT_USER')) {
+    if (cursor.isSign('(')) cursor.skipParentheses()
+  } else if (!cursor.atEnd) statement.done.push({ access: 'unknown', verb: 'show', object: undefined })
   skipRest(cursor)
 }
 

@@ -39,6 +39,10 @@ export interface Statement {
   executesText?: { readonly text: string | undefined }
   deallocates?: string
   kills?: { readonly id: number; readonly what: 'query' | 'connection' }
+  /** What it sets of what texts are read under can only be told by running it. */
+  unsettles?: boolean
+  /** HANDLER ... OPEN: rows of what it reads come by this name from here on. */
+  opens?: string
   /** SHOW WARNINGS and the like repeat the texts of errors. */
   diagnostics?: boolean
   changesCatalog?: boolean

@@ -89,7 +89,6 @@ describe('effects', () => {
     ['select user from mysql.user', ['unknown select mysql.user']],
     ['select table_name from information_schema.tables', ['read select information_schema.tables']],
     ['select * from information_schema.processlist', ['unknown select information_schema.processlist']],
-    ['handler users open', ['unknown query']],
     ["prepare p from 'delete from orders'", ['write delete shop.orders unbounded']],
     ['prepare p from @text', ['unknown query']],
     ["execute immediate 'drop table users'", ['schema drop shop.users']],
@@ -123,11 +122,24 @@ describe('effects', () => {
   })
 })
 
+it('tells tables apart that differ in case alone, as a server may', () => {
+  const twins = ['users', 'Users'].map((table) => ['shop', table, table === 'users' ? 'name' : 'ssn', 'varchar', 'varchar(9)'])
+  const found = understandMysql(bytes('select * from Users'), { ...context, catalog: new MysqlCatalog(twins, [], []) })
+  expect(found.effects).toMatchObject([{ object: 'shop.Users', columns: ['shop.Users.ssn'] }])
+})
+
+it('takes any bytes inside strings, shows them by their digits, and none elsewhere', () => {
+  const read = (text: string): MysqlUnderstanding => understandMysql(text, context)
+  const blob = read("insert into orders (note) values (_binary 'a\xff\\'b')")
+  expect(blob).toMatchObject({ isReadable: true, text: "insert into orders (note) values (_binary x'61ff5c2762')" })
+  expect(read("select 'a' as `\xff`").isReadable).toBe(false)
+  expect(read("prepare p from 'select \xff'").isReadable).toBe(false)
+  expect(read("selec '\xff'").isReadable).toBe(false)
+})
+
 describe('refusals', () => {
   it.each([
     "set sql_mode = 'ANSI_QUOTES'",
-    'set sql_mode = default',
-    'set @@session.sql_mode = @x',
     "set sql_mode = concat(@@sql_mode, ',NO_BACKSLASH_ESCAPES')",
     'set names gbk',
     "set names 'big5' collate 'big5_chinese_ci'",

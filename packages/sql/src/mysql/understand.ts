@@ -1,16 +1,15 @@
-// From parsed statements to what they do: effects in the words of the rules. Where names could mean more than one thing, they count as all of them.
+// From a text to what a session must know of it: what it does, whether it may at all, what goes on in its place, what it leaves behind.
 
-import { matchesAnyName } from '@sallyport/core'
+import { isUtf8 } from 'node:buffer'
 import type { Effect } from '@sallyport/core'
-import { columnsOf } from './catalog.js'
-import type { MysqlCatalog, MysqlTable } from './catalog.js'
+import type { MysqlCatalog } from './catalog.js'
 import { NotUnderstood } from './cursor.js'
+import { Effects } from './effects.js'
 import { decode, lex, LexFault } from './lexer.js'
 import type { Lexed } from './lexer.js'
 import { parse } from './parse.js'
-import type { TableName } from './reading.js'
-import type { Statement, Written } from './statement.js'
-import { pureFunctions } from './words.js'
+import type { ServerVersion } from './server-version.js'
+import type { Statement } from './statement.js'
 
 export interface MysqlContext {
   readonly catalog: MysqlCatalog
@@ -26,6 +25,8 @@ export interface MysqlUnderstanding {
   /** The text with credentials in it covered. */
   readonly text: string
   readonly understood: boolean
+  /** Outside of strings it is UTF-8. A text that is not cannot be told from others as it is shown. */
+  readonly isReadable: boolean
   readonly refusal?: string
   /** What goes to the server (a byte string), where it is not the text as it came: comments are left out. */
   readonly canonical?: string
@@ -52,18 +53,11 @@ export interface MysqlUnderstanding {
 const maxTextBytes = 64 * 1024 * 1024
 /** A text that was not read is searched for words about passwords up to here; no statement that sets one is this long. */
 const maxSecretBytes = 1024 * 1024
-const openInformation =
-  /^(applicable_roles|character_sets|check_constraints|collations|collation_character_set_applicability|columns|enabled_roles|engines|events|files|key_column_usage|keywords|parameters|partitions|plugins|referential_constraints|routines|schemata|sequences|statistics|system_variables|tables|tablespaces|table_constraints|triggers|views|st_geometry_columns)$/
-
-/** What every account may read of the server's description of itself; its columns hold nobody's data. */
-export function isOpenInformation(database: string, name: string): boolean {
-  return database.toLowerCase() === 'information_schema' && openInformation.test(name.toLowerCase())
-}
-
-export function understandMysql(bytes: string, context: MysqlContext): MysqlUnderstanding {
+/** `inString`: the text of a PREPARE or EXECUTE IMMEDIATE. */
+export function understandMysql(bytes: string, context: MysqlContext, inString = false): MysqlUnderstanding {
   try {
-    const { lexed, statements } = parseText(bytes)
-    return new Meaning(bytes, lexed, context).of(statements)
+    const { lexed, statements } = parseText(bytes, context.catalog.server)
+    return new Meaning(bytes, lexed, context, inString).of(statements)
   } catch (error) {
     if (error instanceof LexFault) return { ...notUnderstood(bytes), refusal: `the text cannot be read safely: ${error.message}` }
     if (error instanceof NotUnderstood) return notUnderstood(bytes)
@@ -71,10 +65,13 @@ export function understandMysql(bytes: string, context: MysqlContext): MysqlUnde
   }
 }
 
-export function parseText(bytes: string): { readonly lexed: Lexed; readonly statements: Statement[] } {
+export function parseText(
+  bytes: string,
+  server: ServerVersion | undefined,
+): { readonly lexed: Lexed; readonly statements: Statement[] } {
   if (bytes.length > maxTextBytes) throw new NotUnderstood('too long')
-  const lexed = lex(bytes)
-  return { lexed, statements: parse(lexed.tokens) }
+  const lexed = lex(bytes, server)
+  return { lexed, statements: parse(lexed.tokens, server) }
 }
 
 export function notUnderstood(bytes: string): MysqlUnderstanding {
@@ -82,6 +79,7 @@ export function notUnderstood(bytes: string): MysqlUnderstanding {
     effects: [{ access: 'unknown', verb: 'query', object: '' }],
     text: shownUnread(bytes),
     understood: false,
+    isReadable: isUtf8Text(bytes),
     prepares: [],
     executes: [],
     deallocates: [],
@@ -98,6 +96,9 @@ function shownUnread(bytes: string): string {
   return '[covered: a text about passwords that could not be read]'
 }
 
+// oxlint-disable-next-line no-control-regex -- the range is ASCII itself
+export const isUtf8Text = (bytes: string): boolean => /^[\0-\x7f]*$/.test(bytes) || isUtf8(Buffer.from(bytes, 'latin1'))
+
 /** Near these a string may be a password. */
 export const holdsSecretWords = (bytes: string): boolean =>
   /\b(?:identified|password|master_password|source_password)\b/i.test(bytes)
@@ -106,38 +107,41 @@ class Meaning {
   readonly #bytes: string
   readonly #lexed: Lexed
   readonly #context: MysqlContext
-  readonly #drafts = new Map<
-    string,
-    { access: Effect['access']; verb: string; object: string; columns: Set<string> | undefined; bounded: boolean | undefined }
-  >()
+  readonly #inString: boolean
+  readonly #effects: Effects
 
-  constructor(bytes: string, lexed: Lexed, context: MysqlContext) {
+  constructor(bytes: string, lexed: Lexed, context: MysqlContext, inString: boolean) {
     this.#bytes = bytes
     this.#lexed = lexed
     this.#context = context
+    this.#inString = inString
+    this.#effects = new Effects(context)
   }
 
   of(statements: readonly Statement[]): MysqlUnderstanding {
-    for (const statement of statements) this.#statement(statement)
-    const prepares = statements.flatMap((statement) => this.#prepares(statement))
+    for (const statement of statements) this.#effects.of(statement)
+    const prepared = statements.flatMap((statement) => this.#prepares(statement))
     const immediate = statements.flatMap(({ executesText }) => (executesText === undefined ? [] : [this.#inner(executesText.text)]))
+    for (const { effects } of immediate) for (const effect of effects) this.#effects.add(effect)
     const refusal = this.#refusal(statements, immediate)
-    const effects = [...this.#drafts.values()].map(({ columns, bounded, ...effect }): Effect => ({
-      ...effect,
-      ...(columns === undefined ? {} : { columns: [...columns] }),
-      ...(bounded === undefined ? {} : { bounded }),
-    }))
+    const effects = this.#effects.all
+    const text = this.#shownText(statements)
+    // What a text reads besides counts for what it opens as well.
+    const opened = statements.flatMap(({ opens }) =>
+      opens === undefined ? [] : [{ name: opens, effects, text, diagnostics: false }],
+    )
     const use = statements.length === 1 ? statements[0]?.use : undefined
     const kills = statements.length === 1 ? statements[0]?.kills : undefined
     const { canonical } = this.#lexed
     return {
       effects,
-      text: this.#shownText(statements),
+      text,
       understood: true,
+      isReadable: this.#isReadable(statements),
       ...(refusal === undefined ? {} : { refusal }),
       ...(canonical === this.#bytes ? {} : { canonical }),
       ...(use === undefined ? {} : { use }),
-      prepares,
+      prepares: [...prepared, ...opened],
       executes: statements.flatMap(({ executes }) => (executes === undefined ? [] : [executes])),
       deallocates: statements.flatMap(({ deallocates }) => (deallocates === undefined ? [] : [deallocates])),
       ...(kills === undefined ? {} : { kills }),
@@ -145,9 +149,11 @@ class Meaning {
       changesCatalog:
         statements.some(({ changesCatalog }) => changesCatalog === true) || immediate.some((each) => each.changesCatalog),
       makesTemporary: statements.flatMap(({ makesTemporary }) =>
-        makesTemporary === undefined ? [] : [this.#nameOf(makesTemporary).toLowerCase()],
+        makesTemporary === undefined ? [] : [this.#effects.nameOf(makesTemporary).toLowerCase()],
       ),
-      unsettles: effects.some(({ access }) => access === 'unknown') || statements.some(({ executes }) => executes !== undefined),
+      unsettles:
+        effects.some(({ access }) => access === 'unknown') ||
+        statements.some(({ executes, unsettles }) => executes !== undefined || unsettles === true),
     }
   }
 
@@ -157,11 +163,16 @@ class Meaning {
       if (statements.some(({ kills }) => kills !== undefined)) return 'KILL must be sent alone'
       if (statements.some(({ makesTemporary }) => makesTemporary !== undefined)) return 'CREATE TEMPORARY TABLE must be sent alone'
     }
+    const unsettling = statements.findIndex(({ unsettles }) => unsettles === true)
+    if (unsettling >= 0 && (this.#inString || unsettling < statements.length - 1))
+      return 'a sql_mode or character set that is not written out must be set by a statement sent alone'
     const inner = [
       ...immediate,
       ...statements.flatMap(({ prepares }) => (prepares === undefined ? [] : [this.#inner(prepares.text)])),
     ]
-    if (inner.some(({ use }) => use !== undefined)) return 'USE must be sent by itself'
+    const names = ({ use, kills, executes, prepares }: MysqlUnderstanding): boolean =>
+      use !== undefined || kills !== undefined || executes.length > 0 || prepares.length > 0
+    if (inner.some(names)) return 'USE, KILL, EXECUTE and HANDLER must be sent as statements of their own'
     return (
       statements.find((statement) => statement.refusal !== undefined)?.refusal ??
       inner.find((each) => each.refusal !== undefined)?.refusal
@@ -171,188 +182,41 @@ class Meaning {
   /** A statement inside a string is read as the statement it is; in a variable it is unknown. */
   #inner(text: string | undefined): MysqlUnderstanding {
     if (text === undefined) return notUnderstood('')
-    return understandMysql(Buffer.from(text, 'utf8').toString('latin1'), this.#context)
+    return understandMysql(Buffer.from(text, 'utf8').toString('latin1'), this.#context, true)
   }
 
   /** To prepare is judged as to run: EXECUTE needs then only to be known. */
   #prepares({ prepares }: Statement): MysqlUnderstanding['prepares'] {
     if (prepares === undefined) return []
     const inner = this.#inner(prepares.text)
-    for (const effect of inner.effects) this.#add(effect)
-    return [{ name: prepares.name.toLowerCase(), effects: inner.effects, text: inner.text, diagnostics: inner.diagnostics }]
+    for (const effect of inner.effects) this.#effects.add(effect)
+    return [{ name: prepares.name, effects: inner.effects, text: inner.text, diagnostics: inner.diagnostics }]
   }
 
-  #statement(statement: Statement): void {
-    this.#reads(statement)
-    for (const written of statement.written) for (const change of this.#changes(written)) this.#writes(written, change)
-    for (const { access, verb, object } of statement.done) {
-      const name = object === undefined ? '' : typeof object === 'string' ? object : this.#nameOf(object)
-      const trusted = verb === 'call' && matchesAnyName(this.#context.trustedFunctions, name)
-      this.#add({ access: trusted ? 'write' : access, verb, object: name })
-    }
-    for (const table of statement.whole) this.#readsWhole(table)
-    if (statement.reading.marks.has('outfile')) this.#add({ access: 'admin', verb: 'copy', object: '' })
-    if (statement.executesText !== undefined)
-      for (const effect of this.#inner(statement.executesText.text).effects) this.#add(effect)
-    this.#functions(statement)
+  #isReadable(statements: readonly Statement[]): boolean {
+    if (isUtf8Text(this.#bytes)) return true
+    if (statements.some(({ prepares, executesText }) => prepares !== undefined || executesText !== undefined)) return false
+    return isUtf8Text(this.#withStrings(() => ''))
   }
 
-  /** The tables that a write changes; of those that only stand beside it in a join, none of the columns is set. */
-  #changes({ verb, table, columns }: Written): Change[] {
-    return this.#tables(table).flatMap((known): Change[] => {
-      const named = known.table === undefined ? columns : columns.filter((each) => has(known.table as MysqlTable, each))
-      if (verb === 'update' && columns.length > 0 && named.length === 0) return []
-      const all = columns.length === 0 && verb !== 'delete' && known.table !== undefined
-      return [{ known, columns: all ? (known.table?.columns ?? []).map(({ name }) => name) : named }]
-    })
-  }
-
-  #writes({ verb, bounded }: Written, { known, columns }: Change): void {
-    const narrowed = bounded === undefined || verb === 'insert' || verb === 'replace' ? {} : { bounded }
-    const spelled = columns.map((each) => `${known.object}.${spelling(known.table, each)}`)
-    const touched = spelled.length === 0 ? {} : { columns: spelled }
-    this.#add({ access: 'write', verb, object: known.object, ...touched, ...narrowed })
-    if (known.table?.isView === true) this.#writesThrough(known.table, verb, columns, narrowed)
-  }
-
-  /** A view passes writes on to what it is made of; where that cannot be told it is unknown. */
-  #writesThrough(view: MysqlTable, verb: string, columns: readonly string[], narrowed: Pick<Effect, 'bounded'>): void {
-    const wanted = verb === 'delete' ? view.columns.map(({ name }) => name) : columns.map((each) => spelling(view, each))
-    const origins = new Set(wanted.flatMap((each) => [...(view.lineage?.get(each) ?? [])]))
-    if (origins.size === 0) this.#add({ access: 'unknown', verb, object: `${view.database}.${view.name}` })
-    for (const origin of origins) {
-      const touched = verb === 'delete' ? {} : { columns: [origin] }
-      this.#add({ access: 'write', verb, object: origin.slice(0, origin.lastIndexOf('.')), ...touched, ...narrowed })
-    }
-  }
-
-  #reads(statement: Statement): void {
-    const { reading } = statement
-    const { catalog, database } = this.#context
-    const read = new Map<MysqlTable, Set<string>>()
-    for (const reference of reading.columns) {
-      for (const { table, name } of columnsOf(statement, reference, database, catalog)) {
-        const columns = read.get(table) ?? new Set()
-        read.set(table, columns.add(name))
-      }
-    }
-    const changed = statement.written.filter((written) => this.#changes(written).length > 0)
-    const targets = new Set(changed.map(({ table }) => table))
-    for (const reference of reading.tables) {
-      for (const known of this.#tables(reference)) {
-        const columns = known.table === undefined ? undefined : read.get(known.table)
-        if (targets.has(reference) && columns === undefined && known.table !== undefined) continue
-        if (targets.has(reference) && known.table === undefined && known.temporary) continue
-        this.#readsTable(known, columns ?? new Set())
-      }
-    }
-    for (const { name } of reading.shadowed) {
-      for (const table of catalog.find(database, name)) this.#readsWhole({ database: table.database, name: table.name })
-    }
-  }
-
-  #readsTable(known: Known, columns: ReadonlySet<string>): void {
-    const { object, table } = known
-    if (table !== undefined) {
-      this.#add({ access: 'read', verb: 'select', object, columns: [...columns].map((column) => `${object}.${column}`) })
-      if (table.isView) this.#readsThrough(table, columns)
-      return
-    }
-    const [database, name] = splitName(object)
-    if (known.temporary || isOpenInformation(database, name)) {
-      return this.#add({ access: 'read', verb: 'select', object })
-    }
-    // Not in the catalogue: what columns it has cannot be told.
-    this.#add({ access: 'unknown', verb: 'select', object })
-  }
-
-  /** A view shows what it is made of; where that cannot be told it is unknown. */
-  #readsThrough(view: MysqlTable, columns: ReadonlySet<string>): void {
-    if (view.lineage === undefined) return this.#add({ access: 'unknown', verb: 'select', object: `${view.database}.${view.name}` })
-    for (const column of columns) {
-      for (const origin of view.lineage.get(column) ?? []) {
-        this.#add({ access: 'read', verb: 'select', object: origin.slice(0, origin.lastIndexOf('.')), columns: [origin] })
-      }
-    }
-  }
-
-  #readsWhole(name: TableName): void {
-    for (const known of this.#tables(name)) {
-      if (known.table !== undefined) this.#readsTable(known, new Set(known.table.columns.map((column) => column.name)))
-    }
-  }
-
-  #functions({ reading }: Statement): void {
-    for (const { database, name } of reading.functions) {
-      const stored = this.#context.catalog.hasFunction(this.#context.database, name)
-      if (database === undefined && pureFunctions.has(name) && !stored) continue
-      const object = `${database ?? (this.#context.database === '' ? '?' : this.#context.database)}.${name.toLowerCase()}`
-      if (matchesAnyName(this.#context.trustedFunctions, object)) continue
-      this.#add({ access: 'unknown', verb: 'call', object })
-    }
-  }
-
-  #nameOf({ database, name }: TableName): string {
-    const [known] = this.#tables({ database, name })
-    return known?.object ?? name
-  }
-
-  #tables({ database, name }: TableName): Known[] {
-    const inside = database ?? this.#context.database
-    const object = `${inside === '' ? '?' : inside}.${name}`
-    const found = this.#context.catalog.find(inside, name)
-    const temporary = this.#context.temporaries.has(object.toLowerCase())
-    if (found.length === 0) return [{ object: isOwn(inside) ? object.toLowerCase() : object, table: undefined, temporary }]
-    return found.map((table) => ({ object: `${table.database}.${table.name}`, table, temporary }))
-  }
-
-  #add({ access, verb, object, columns, bounded }: Effect): void {
-    const id = `${access} ${verb} ${object}`
-    const draft = this.#drafts.get(id) ?? { access, verb, object, columns: undefined, bounded: undefined }
-    this.#drafts.set(id, draft)
-    if (columns !== undefined) {
-      draft.columns ??= new Set()
-      for (const column of columns) draft.columns.add(column)
-    }
-    if (bounded !== undefined) draft.bounded = (draft.bounded ?? true) && bounded
-  }
-
+  /** With credentials covered, and strings of other bytes than UTF-8 by their bytes, escapes and all. */
   #shownText(statements: readonly Statement[]): string {
-    if (!statements.some(({ holdsSecret }) => holdsSecret === true) && !holdsSecretWords(this.#bytes)) return decode(this.#bytes)
+    if (statements.some(({ holdsSecret }) => holdsSecret === true) || holdsSecretWords(this.#bytes))
+      return decode(this.#withStrings(() => `'[covered]'`))
+    if (isUtf8Text(this.#bytes)) return decode(this.#bytes)
+    const shown = (string: string): string =>
+      isUtf8Text(string) ? string : `x'${Buffer.from(string.slice(1, -1), 'latin1').toString('hex')}'`
+    return decode(this.#withStrings(shown))
+  }
+
+  #withStrings(shown: (string: string) => string): string {
     const parts: string[] = []
     let before = 0
-    for (const token of this.#lexed.tokens) {
-      if (token.kind !== 'string') continue
-      parts.push(this.#bytes.slice(before, token.start), `'[covered]'`)
-      before = token.end
+    for (const { kind, start, end } of this.#lexed.tokens) {
+      if (kind !== 'string') continue
+      parts.push(this.#bytes.slice(before, start), shown(this.#bytes.slice(start, end)))
+      before = end
     }
-    return decode([...parts, this.#bytes.slice(before)].join(''))
+    return [...parts, this.#bytes.slice(before)].join('')
   }
-}
-
-interface Change {
-  readonly known: Known
-  readonly columns: readonly string[]
-}
-
-interface Known {
-  readonly object: string
-  readonly table: MysqlTable | undefined
-  readonly temporary: boolean
-}
-
-const isOwn = (database: string): boolean =>
-  ['information_schema', 'performance_schema', 'mysql', 'sys'].includes(database.toLowerCase())
-
-function splitName(object: string): [string, string] {
-  const dot = object.indexOf('.')
-  return [object.slice(0, dot), object.slice(dot + 1)]
-}
-
-function has(table: MysqlTable, column: string): boolean {
-  return table.columns.some(({ name }) => name.toLowerCase() === column.toLowerCase())
-}
-
-function spelling(table: MysqlTable | undefined, column: string): string {
-  return table?.columns.find(({ name }) => name.toLowerCase() === column.toLowerCase())?.name ?? column
 }

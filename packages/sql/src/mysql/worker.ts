@@ -25,7 +25,8 @@ function answer(question: MysqlQuestion): MysqlAnswer {
 }
 
 serveQuestions<MysqlQuestion, MysqlAnswer, MysqlCatalogRows>({
-  learn: (id, { columns, views, functions }) => void catalogs.set(id, new MysqlCatalog(columns, views, functions)),
+  learn: (id, { columns, views, functions, version }) =>
+    void catalogs.set(id, new MysqlCatalog(columns, views, functions, version)),
   forget: (id) => void catalogs.delete(id),
   answer,
 })
