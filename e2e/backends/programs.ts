@@ -29,6 +29,8 @@ const programNames = [
   'ssh',
   'sshd',
   'ssh-keygen',
+  'ssh-agent',
+  'ssh-add',
   'sftp',
   'scp',
   'sftp-server',

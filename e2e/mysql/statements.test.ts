@@ -176,6 +176,19 @@ describe.each(mysqlKinds)('at %s', (kind) => {
       if (kind === 'mariadb') expect((await client.query<RowDataPacket[]>('select 1 as one'))[0]).toEqual([{ one: 1 }])
     })
 
+    it('goes on where the database it was in is dropped', async () => {
+      const client = await stage.client('robot', 'plain')
+      const gone = `${stage.database}_gone`
+      for (const text of [
+        `create database ${gone}`,
+        `use ${gone}`,
+        `drop database ${gone}`,
+        `call ${stage.database}.pair(4, @out)`,
+      ])
+        await client.query(text)
+      expect(await rowsOf(client, 'select database() as d, @out as o')).toEqual([{ d: null, o: 8 }])
+    })
+
     it('tells clients that track it what it changed of the session', async () => {
       const client = await stage.client('robot', 'plain')
       const changes = async (sql: string): Promise<unknown> =>

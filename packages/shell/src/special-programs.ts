@@ -128,12 +128,27 @@ const readDd: Reader = (invocation, found, place) => {
   }
 }
 
+/** `-d @FILE`, `-d@FILE`, `-F name=@FILE;type=x`, `-F name=<FILE`, `--data-urlencode name@FILE`. */
+const sentFile = /^(?:-[a-zA-Z#]+|--[a-z-]+=)?(?:[\w.-]*=?)[@<]([^;,]+)/
+
+/** Of a `file:` address; curl reads what is escaped in it, and its braces and brackets as many addresses. */
+function pathOf(url: string): string {
+  const path = url.replace(/^file:(?:\/\/[^/]*)?/i, '')
+  return /[%{}[\]]/.test(path) ? '\ufffd' : path
+}
+
 /** What it fetches or sends, and the files it takes that from or puts that in. */
 const readCurl: Reader = (invocation, found, place) => {
   const { name, args } = invocation
   const configured = args.some((arg) => /^(-[a-zA-Z#]*K|--config)/.test(arg))
   report(found, invocation, name, 'unknown', configured)
-  for (const arg of args) if (/^[a-z]+:\/\//i.test(arg)) found.other('unknown', 'fetch', arg)
+  for (const arg of args) {
+    const url = /^(?:--url=)?([a-z]+:.*)$/is.exec(arg)?.[1]
+    if (url !== undefined && /^[a-z]+:\/\//i.test(url)) found.other('unknown', 'fetch', url)
+    if (url !== undefined && /^file:/i.test(url)) found.file('read', 'read', pathOf(url), place.directories)
+    const sent = sentFile.exec(arg)?.[1]
+    if (sent !== undefined) found.file('read', 'read', sent, place.directories)
+  }
   anyFile(
     args.filter((arg) => !/^[a-z]+:\/\//i.test(arg)),
     found,

@@ -108,19 +108,20 @@ function noise(seed: number): () => number {
 }
 
 describe.each(decoders)('%s', (_, from, packet, read) => {
-  const holds = (bytes: Buffer): void => {
+  /** What else it threw than Malformed by the side that sent the packet. */
+  const fault = (bytes: Buffer): unknown => {
     try {
       read(bytes)
     } catch (error) {
-      expect(error, bytes.toString('hex')).toBeInstanceOf(Malformed)
-      expect((error as Malformed).fault).toBe(from)
+      return error instanceof Malformed && error.fault === from ? undefined : error
     }
+    return undefined
   }
 
   it('is read whole', () => expect(() => read(packet)).not.toThrow())
 
   it('is read or refused, cut anywhere', () => {
-    for (let size = 0; size < packet.length; size += 1) holds(packet.subarray(0, size))
+    for (let size = 0; size < packet.length; size += 1) expect(fault(packet.subarray(0, size))).toBeUndefined()
   })
 
   it('is read or refused, whatever byte is another', () => {
@@ -128,7 +129,7 @@ describe.each(decoders)('%s', (_, from, packet, read) => {
       for (const byte of [0, 1, 0x7f, 0x80, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff]) {
         const bytes = Buffer.from(packet)
         bytes[at] = byte
-        holds(bytes)
+        expect(fault(bytes)).toBeUndefined()
       }
   })
 
@@ -137,7 +138,7 @@ describe.each(decoders)('%s', (_, from, packet, read) => {
       const next = noise(round)
       const bytes = Buffer.from(packet.subarray(0, 1 + (next() % packet.length)))
       for (let flips = next() % 6; flips >= 0; flips -= 1) bytes[next() % bytes.length] = next() & 0xff
-      holds(bytes)
+      expect(fault(bytes)).toBeUndefined()
     }
   })
 })

@@ -123,6 +123,7 @@ export class Judging {
     if (understanding.changesCatalog) catalogues.markStale(session)
     if (end.error !== undefined) return
     if (understanding.use !== undefined) this.#database = understanding.use
+    if (live.statement.effects.some((effect) => dropsDatabase(effect, this.#database))) this.#database = ''
     for (const name of understanding.deallocates) this.#prepared.delete(name)
     for (const { name, ...named } of understanding.prepares) this.#prepared.set(name, named)
     if (understanding.makesTemporary.length > 0)
@@ -340,6 +341,11 @@ export class Judging {
       return { kind: 'untraceable', reason: 'what EXECUTE runs cannot be masked; send it as a statement' }
     return reader.mask(meant.understanding.canonical ?? sql.toString('latin1'), this.#context, masks, saltFor(masks, salts))
   }
+}
+
+/** A session whose database is dropped is in none. */
+function dropsDatabase({ verb, object }: Effect, database: string): boolean {
+  return verb === 'drop' && object.toLowerCase() === `${database}.*`.toLowerCase()
 }
 
 /** A KILL is done here, since its ids are ours: prepared, it would go to the target with whatever id it names there. */

@@ -20,12 +20,15 @@ const maxCells = 1_000
 
 export class Asked {
   terminal: Terminal | undefined
+  /** The caller would lend its agent, and some rule says whether it may. */
+  agent = false
   readonly env = new Map<string, string>()
   /** Told of each new size once the terminal is running. */
   onResize: ((terminal: Terminal) => void) | undefined
   onSignal: ((name: string) => void) | undefined
 
-  constructor(session: LibrarySession) {
+  /** `mayLend`: a rule has a say in lending the agent; where none has, it is not lent. */
+  constructor(session: LibrarySession, mayLend: () => boolean) {
     session.on('pty', (accept, _reject, info) => {
       this.terminal = terminalOf(info)
       accept?.()
@@ -47,8 +50,12 @@ export class Asked {
       this.onSignal?.(name)
       accept?.()
     })
-    // Agent and X11 forwarding are not offered: they would lend the caller's keys and screen to the target.
-    session.on('auth-agent', (_accept, reject) => reject?.())
+    session.on('auth-agent', (accept, reject) => {
+      this.agent = mayLend()
+      if (this.agent) accept?.()
+      else reject?.()
+    })
+    // X11 is not forwarded: it would lend the caller's screen and keyboard to the target.
     session.on('x11', (_accept, reject) => reject?.())
   }
 }

@@ -1,6 +1,7 @@
 // A client's channels: what it asks for on each decides who serves it.
 
 import type { Connection, ServerChannel, Session as LibrarySession } from 'ssh2'
+import { agentQuestion } from './agent.js'
 import { Asked } from './asked.js'
 import { ClientChannel } from './client-channel.js'
 import { runCommand } from './command.js'
@@ -9,12 +10,9 @@ import type { Served } from './served.js'
 import { wordError } from './wording.js'
 import { Denied } from '@sallyport/core'
 
-/** OpenSSH's MaxSessions is 10 by default; automation with ControlMaster opens some hundred. */
-export const maxOpenChannels = 256
-
 export function serveChannels(connection: Connection, served: Served): void {
   connection.on('session', (accept, reject) => {
-    if (!served.enter(maxOpenChannels)) return reject()
+    if (!served.enter()) return reject()
     const session = accept()
     session.once('close', () => served.leave())
     serveSession(session, served)
@@ -22,7 +20,7 @@ export function serveChannels(connection: Connection, served: Served): void {
 }
 
 function serveSession(session: LibrarySession, served: Served): void {
-  const asked = new Asked(session)
+  const asked = new Asked(session, () => served.isRuled(agentQuestion))
   const run = (work: Promise<void>): void => void work.catch(served.bug)
   /** The channel's own end is only told once all of its input was read; one that waits for people has not. */
   const opened = (stream: ServerChannel): ServerChannel => {

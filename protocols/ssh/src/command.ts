@@ -1,8 +1,9 @@
 // A command or a shell: understood, judged and held before it starts, then joined to the target's.
 
 import { holdsStandIn, unknownText, writesStandIn } from '@sallyport/core'
-import type { Effect, Mask } from '@sallyport/core'
-import type { ClientChannel as FarChannel, ExecOptions, PseudoTtyOptions, ServerChannel } from 'ssh2'
+import type { Asking, Effect, Mask } from '@sallyport/core'
+import type { ClientChannel as FarChannel, ExecOptions, PseudoTtyOptions, ServerChannel, ShellOptions } from 'ssh2'
+import { agentQuestion, serveAgent } from './agent.js'
 import type { Asked, Terminal } from './asked.js'
 import { ClientChannel } from './client-channel.js'
 import type { Exit } from './client-channel.js'
@@ -24,6 +25,8 @@ const aTerminal: readonly Effect[] = [{ access: 'read', verb: 'terminal', object
 
 /** Nothing of a command's input is shown to the caller; the record keeps this much of it. */
 const inputCapBytes = 1024 * 1024
+const noAgent =
+  'the target opened no channel for this: it takes no agent (AllowAgentForwarding of sshd), serves no more at once, or hung up'
 /** How long a target may take to end what must be stopped. */
 const stopMs = 1_000
 /** MAX_ARG_STRLEN of Linux: sshd hands the command to a shell as one argument. */
@@ -42,6 +45,7 @@ export async function runCommand(served: Served, stream: ServerChannel, asked: A
     if (command !== undefined && !(await run.mayHaveTerminal(command))) return
     const answered = await run.ask(command, understood.effects)
     if (answered === undefined) return
+    await run.askForAgent()
     await run.start(command, answered)
   } catch (error) {
     input.drop()
@@ -57,6 +61,7 @@ class Run {
   readonly #asked: Asked
   readonly #bulk: boolean
   readonly #masks: Mask[] = []
+  #lends = false
 
   constructor(served: Served, channel: ClientChannel, input: HeldInput, asked: Asked, bulk: boolean) {
     this.#served = served
@@ -81,12 +86,26 @@ class Run {
     return this.#judge({ kind: 'command', text: command, effects, provenance }, faultOf(command, effects))
   }
 
-  async #judge(question: Question, refusal: string | undefined): Promise<Answered | undefined> {
+  /** A command without the agent is still the command: it is told, and goes on. */
+  async askForAgent(): Promise<void> {
+    if (!this.#asked.agent || this.#channel.closed) return
+    const { ruling, statement } = await this.#served.judge(agentQuestion, {
+      ...this.#waiting(),
+      needsRule: 'the agent is not lent unless a rule allows it',
+    })
+    this.#lends = ruling.kind === 'allow'
+    if (ruling.kind === 'deny') await this.#channel.say(wordStatementDenial(ruling, this.#served.session.id, statement))
+  }
+
+  #waiting(): Pick<Asking, 'signal' | 'onWait'> {
     const gone = new AbortController()
     void this.#channel.gone.then(() => gone.abort())
+    return { signal: gone.signal, onWait: (notice) => void this.#channel.say(wordNotice(notice)) }
+  }
+
+  async #judge(question: Question, refusal: string | undefined): Promise<Answered | undefined> {
     const answered = await this.#served.judge(question, {
-      signal: gone.signal,
-      onWait: (notice) => void this.#channel.say(wordNotice(notice)),
+      ...this.#waiting(),
       trace: this.#bulk ? traceTransfer : traceOutput,
       ...(refusal === undefined ? {} : { refusal }),
     })
@@ -99,10 +118,11 @@ class Run {
   }
 
   async start(command: string | undefined, { statement }: Answered): Promise<void> {
-    await this.#served.upstream
+    const client = await this.#served.upstream
     if (this.#channel.closed) return this.#input.drop()
+    if (this.#lends && !serveAgent(this.#served, client)) throw new Error('the SSH library is not as expected')
     const began = performance.now()
-    const opened = await open(this.#served, command, this.#asked)
+    const opened = await open(this.#served, command, this.#asked, this.#lends)
     const error = await this.#join(opened, statement)
     const { session } = this.#served
     if (session.signal.aborted) return
@@ -222,16 +242,18 @@ interface Opened {
   readonly exit: () => Exit | undefined
 }
 
-function open(served: Served, command: string | undefined, asked: Asked): Promise<Opened> {
+function open(served: Served, command: string | undefined, asked: Asked, agentForward: boolean): Promise<Opened> {
   const env = Object.fromEntries(asked.env)
   const pty = asked.terminal === undefined ? undefined : ptyOf(asked.terminal)
-  const options: ExecOptions = pty === undefined ? { env } : { env, pty }
+  const options: ExecOptions & { readonly agentForward: boolean } =
+    pty === undefined ? { env, agentForward } : { env, pty, agentForward }
   return served.open(
     (client, done) => {
-      if (command === undefined) client.shell(pty ?? false, { env }, done)
+      if (command === undefined) client.shell(pty ?? false, { env, agentForward } as ShellOptions, done)
       else client.exec(command, options, done)
     },
     (far) => ({ far, exit: exitOf(far) }),
+    agentForward ? noAgent : undefined,
   )
 }
 

@@ -3,9 +3,9 @@
 import type { Effect, Inside } from '@sallyport/core'
 import type { ClientChannel as FarChannel, Connection, ServerChannel } from 'ssh2'
 import type { Begin, Served } from './served.js'
-import { maxOpenChannels } from './channels.js'
 import { detached } from './detached.js'
 import { join } from './join.js'
+import { RemoteForwards } from './remote-forward.js'
 
 /** How long the last words of an inner connection may take. */
 const goodbyeMs = 1_000
@@ -16,7 +16,7 @@ interface Way {
   readonly open: Begin
 }
 
-/** -L and -D, and their sockets of Unix. What others open (-R) and the caller's agent are not offered. */
+/** -L and -D, -R, and their sockets of Unix. */
 export function serveForwards(connection: Connection, served: Served): void {
   connection.on('tcpip', (accept, reject, { destIP, destPort, srcIP, srcPort }) => {
     const object = `${destIP}:${destPort}`
@@ -35,7 +35,7 @@ export function serveForwards(connection: Connection, served: Served): void {
       open: (client, done) => client.openssh_forwardOutStreamLocal(socketPath, done),
     })
   })
-  connection.on('request', (_accept, reject) => reject?.())
+  new RemoteForwards(connection, served).serve()
 }
 
 type Opening = (accept: () => ServerChannel, reject: () => void) => Promise<void>
@@ -46,7 +46,7 @@ function serve(served: Served, accept: () => ServerChannel, reject: () => void, 
 
 /** Within the channels that a connection may have. */
 function taken(served: Served, accept: () => ServerChannel, reject: () => void, open: Opening): void {
-  if (!served.enter(maxOpenChannels)) return reject()
+  if (!served.enter()) return reject()
   void open(accept, reject)
     .catch(served.bug)
     .finally(() => served.leave())

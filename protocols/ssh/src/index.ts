@@ -180,7 +180,7 @@ async function serveSession(
     outcome = 'gateway fault'
     bugIn(error, gate, client, session.id)
   }
-  const served = new Served({ session, gate, socket: client.stream, commands: shared.commands, salt: shared.salt, bug })
+  const served = new Served({ session, gate, connection, socket: client.stream, commands: shared.commands, salt: shared.salt, bug })
   const end = (): void => {
     if (outcome === 'closed') outcome = session.signal.reason instanceof Denied ? session.signal.reason.message : 'ended'
     leave(connection, client)

@@ -2,7 +2,7 @@
 
 import { Unreachable } from '@sallyport/core'
 import type { Asking, Effect, Gate, Ruling, Session, Statement, StatementKind } from '@sallyport/core'
-import type { Client, ClientChannel as FarChannel } from 'ssh2'
+import type { Client, ClientChannel as FarChannel, Connection } from 'ssh2'
 import type { Duplex } from 'node:stream'
 import type { Commands } from './commands.js'
 import { logIn } from './upstream.js'
@@ -10,6 +10,8 @@ import { logIn } from './upstream.js'
 export interface ServedParts {
   readonly session: Session
   readonly gate: Gate
+  /** The client's end, as the library has it. */
+  readonly connection: Connection
   /** Our listener's socket under the library: its fullness is the client's slowness. */
   readonly socket: Duplex
   readonly commands: Commands
@@ -26,6 +28,9 @@ export interface Question {
   readonly provenance?: string | undefined
 }
 
+/** OpenSSH's MaxSessions is 10 by default; automation with ControlMaster opens some hundred. */
+const maxOpenChannels = 256
+
 export type Begin = (client: Client, done: (error: Error | undefined, far: FarChannel) => void) => void
 
 const noChannel = 'the target opened no channel for this: it serves no more at once (MaxSessions of sshd), or it hung up'
@@ -38,6 +43,7 @@ export interface Answered {
 export class Served {
   readonly session: Session
   readonly gate: Gate
+  readonly connection: Connection
   readonly socket: Duplex
   readonly commands: Commands
   readonly salt: string
@@ -54,6 +60,7 @@ export class Served {
   constructor(parts: ServedParts) {
     this.session = parts.session
     this.gate = parts.gate
+    this.connection = parts.connection
     this.socket = parts.socket
     this.commands = parts.commands
     this.salt = parts.salt
@@ -90,8 +97,8 @@ export class Served {
   }
 
   /** A place among the open channels; false where there is none left. */
-  enter(maxOpen: number): boolean {
-    if (this.#open >= maxOpen) return false
+  enter(): boolean {
+    if (this.#open >= maxOpenChannels) return false
     this.#open += 1
     return true
   }
