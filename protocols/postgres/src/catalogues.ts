@@ -10,6 +10,8 @@ import { fromClient, fromUpstream, message, readDataRow, readFields } from './me
 import { logIn } from './upstream.js'
 
 const readMs = 30_000
+/** The query looks past what is locked; this is for a lock that is taken just then. */
+const lockWithin = '2s'
 /** 100,000 tables of 20 columns are about 200 MB of JSON; beyond that understanding needs another design. */
 const maxAnswerBytes = 256 * 1024 * 1024
 
@@ -81,7 +83,7 @@ export async function readCatalogue(reach: Reach): Promise<string> {
   )
   try {
     if (early.length > 0) stream.unshift(early)
-    stream.write(message(fromClient.query, postgresCatalogQuery))
+    stream.write(message(fromClient.query, `SET LOCAL lock_timeout = '${lockWithin}'; ${postgresCatalogQuery}`))
     return await readCell(new ByteReader(stream, 'upstream', signal), reach.target.name)
   } finally {
     stream.end(message(fromClient.terminate))

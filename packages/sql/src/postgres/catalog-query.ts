@@ -91,11 +91,8 @@ const casts = `
   ${memberOf('pg_cast')}
   WHERE o.oid >= 16384`
 
-/** A lock taken between the look at the locks and the spelling of the view. */
-const lockWithin = '2s'
-
 /** Run it as the session's own role in the session's own search_path; hand the cell to `parsePostgresCatalog`. */
-export const postgresCatalogQuery = `SET LOCAL lock_timeout = '${lockWithin}'; SELECT pg_catalog.json_build_object(
+export const postgresCatalogQuery = `SELECT pg_catalog.json_build_object(
   'version', pg_catalog.current_setting('server_version_num')::pg_catalog.int4,
   'user', current_user,
   'schemas', pg_catalog.to_json(pg_catalog.current_schemas(true)),
