@@ -25,6 +25,8 @@ function everywhere(text: string, type: string, make: () => Masker): string {
 
 const json = 'application/json'
 
+const sealedKey = (word: string): string => `-----${word} RSA PRIVATE KEY-----${word === 'END' ? '' : '\n'}`
+
 describe('JSON by field', () => {
   it.each([
     ['{"email":"a@b.c","n":1}', '{"email":"[redacted]","n":1}'],
@@ -105,6 +107,11 @@ describe('detectors', () => {
     ['ssn', 'ssn 917-66-4417 no, 536-90-4399 yes', 'ssn 917-66-4417 no, [redacted] yes'],
     ['phone', 'call +49 30 901820 or (212) 555-0123', 'call [redacted] or [redacted]'],
     ['secret', 'key AKIAIOSFODNN7EXAMPLE', 'key [redacted]'],
+    [
+      'secret',
+      `${sealedKey('BEGIN')}Proc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00FF\n\nQUJD\n${sealedKey('END')}- left`,
+      '[redacted]- left',
+    ],
     ['secret', 'ghp_abcdefghijklmnopqrstuvwxyz0123456789', '[redacted]'],
   ])('%s: %s', (name, text, expected) => {
     expect(masked(JSON.stringify({ a: text }), json, masker(mask(`@${name}`)))).toBe(JSON.stringify({ a: expected }))

@@ -11,6 +11,7 @@ class ByteWire implements Wire<string, boolean> {
   #queue = ''
   #asked: string | undefined
   upstreamHeld = false
+  readonly holds: string[] = []
 
   get held(): number {
     return this.#queue.length
@@ -28,8 +29,11 @@ class ByteWire implements Wire<string, boolean> {
     this.#asked = undefined
     return [{ kind: 'send', to: allowed ? 'upstream' : 'client', bytes: Buffer.from(allowed ? asked : 'no') }, ...this.#next()]
   }
-  hold(): void {}
+  hold(): void {
+    this.holds.push('hold')
+  }
   release(): Step<string>[] {
+    this.holds.push('release')
     return []
   }
   #next(): Step<string>[] {
@@ -48,10 +52,17 @@ interface Scene {
   readonly done: Promise<{ outcome: string }>
   readonly gone: () => boolean
   readonly end: (error: Error) => void
+  readonly cancel: () => Promise<void>
+  readonly holds: readonly string[]
 }
 
 function scene(
-  options: { judge?: (question: string) => boolean | Promise<boolean>; settled?: () => void | Promise<void>; idleMs?: number } = {},
+  options: {
+    judge?: (question: string) => boolean | Promise<boolean>
+    settled?: () => void | Promise<void>
+    idleMs?: number
+    cancel?: () => Promise<void>
+  } = {},
 ): Scene {
   const [client, clientInside] = duplexPair()
   const [upstream, upstreamInside] = duplexPair()
@@ -67,14 +78,15 @@ function scene(
     settled: options.settled ?? (() => undefined),
     mark: () => {},
   } as unknown as Session
-  const { done } = relay({
-    wire: new ByteWire(),
+  const wire = new ByteWire()
+  const run = relay({
+    wire,
     session,
     client: clientInside,
     upstream: upstreamInside,
     early: { client: Buffer.alloc(0), upstream: Buffer.alloc(0) },
     judge: options.judge ?? (() => true),
-    cancel: () => Promise.resolve(),
+    cancel: options.cancel ?? (() => Promise.resolve()),
     outcome: () => {},
     clientGone: () => (gone = true),
     upstreamGone: () => new Unreachable('target-gone', 'it went away'),
@@ -82,7 +94,16 @@ function scene(
     idleMs: options.idleMs ?? 0,
     idleError: () => new Malformed('client', 'idle-limit', 'idle'),
   })
-  return { client, upstream, events, done, gone: () => gone, end: (error) => ending.abort(error) }
+  return {
+    client,
+    upstream,
+    events,
+    done: run.done,
+    gone: () => gone,
+    end: (error) => ending.abort(error),
+    cancel: () => run.cancel(),
+    holds: wire.holds,
+  }
 }
 
 const soon = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 10))
@@ -117,6 +138,18 @@ describe('the relay', () => {
     await soon()
     expect(events).toContain('upstream got a')
     expect(events).not.toContain('upstream got b')
+  })
+
+  it('passes one cancel on at a time, and lets nothing leave until it has arrived', async () => {
+    const arrived: (() => void)[] = []
+    const { cancel, holds } = scene({ cancel: () => new Promise<void>((resolve) => arrived.push(resolve)) })
+    const both = [cancel(), cancel()]
+    expect([arrived.length, holds]).toEqual([1, ['hold']])
+    arrived[0]?.()
+    await Promise.all(both)
+    expect(holds).toEqual(['hold', 'release'])
+    void cancel()
+    expect([arrived.length, holds]).toEqual([2, ['hold', 'release', 'hold']])
   })
 
   it('notices a client that hangs up while its question is open', async () => {

@@ -65,6 +65,7 @@ class Relay<Question, Answer> {
   #endAfterFlush: string | undefined
   #lastActivity = performance.now()
   #idleTimer: NodeJS.Timeout | undefined
+  #cancelling: Promise<void> | undefined
   #finish: (end: { outcome: string; bug?: unknown }) => void = () => {}
 
   constructor(parts: RelayParts<Question, Answer>) {
@@ -92,7 +93,13 @@ class Relay<Question, Answer> {
     return done
   }
 
-  async cancel(): Promise<void> {
+  /** One at a time: each is a connection to the target, and none may be on its way when the next statement leaves. */
+  cancel(): Promise<void> {
+    this.#cancelling ??= this.#cancel().finally(() => (this.#cancelling = undefined))
+    return this.#cancelling
+  }
+
+  async #cancel(): Promise<void> {
     this.#parts.wire.hold()
     try {
       await this.#parts.cancel()

@@ -169,8 +169,7 @@ async function relaySession(admitted: Admitted, target: LoggedIn, gate: Gate, sh
   })
   const cancel = (): void => {
     judging.withdraw()
-    // One at a time: each is a connection to the target.
-    if (wire.running && !wire.cancelling)
+    if (wire.running)
       run.cancel().catch((error: unknown) => gate.log('warn', 'a cancel failed', { session: session.id, reason: String(error) }))
   }
   const retire = shared.threads.add(threadId, { session, upstreamId: target.threadId, cancel, end: () => letGo(line.stream) })

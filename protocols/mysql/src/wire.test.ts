@@ -75,12 +75,10 @@ describe('a held command', () => {
     expect(back).toEqual({ kind: 'send', to: 'client', bytes: notation.encode('upstream', 'client', `Ok ${more < 0 ? 1 : 2}`) })
   })
 
-  it('waits until every cancel has been delivered', () => {
+  it('waits until a cancel has been delivered', () => {
     const wire = newWire()
     wire.hold()
-    wire.hold()
     expect(wire.receive('client', notation.encode('client', 'upstream', 'Query "select 1"'))).toEqual([])
-    expect(wire.release()).toEqual([])
     expect(wire.release().map((step) => step.kind)).toEqual(['judge'])
   })
 

@@ -47,8 +47,7 @@ export class MysqlWire implements Wire<Question, Answer> {
   #fetching: Statement | undefined
   #preparing: Omit<Definition, 'parameters'> | undefined
   #asked: Continuation | undefined
-  /** Cancels on their way to the target: one that came late must not hit the statement after. */
-  #cancels = 0
+  #heldForCancel = false
   #over = false
   #status: number = serverStatus.autocommit
   #resets = 0
@@ -75,7 +74,7 @@ export class MysqlWire implements Wire<Question, Answer> {
   }
 
   get clientHeld(): boolean {
-    return this.#asked !== undefined || this.#cancels > 0 || this.#exchange !== undefined
+    return this.#asked !== undefined || this.#heldForCancel || this.#exchange !== undefined
   }
 
   get upstreamHeld(): boolean {
@@ -85,10 +84,6 @@ export class MysqlWire implements Wire<Question, Answer> {
   /** Whether a cancel request would hit something at the server. */
   get running(): boolean {
     return this.#exchange !== undefined
-  }
-
-  get cancelling(): boolean {
-    return this.#cancels > 0
   }
 
   /** How often the client reset its session: what SQL prepared in it is gone. */
@@ -120,11 +115,11 @@ export class MysqlWire implements Wire<Question, Answer> {
   }
 
   hold(): void {
-    this.#cancels += 1
+    this.#heldForCancel = true
   }
 
   release(): Steps {
-    this.#cancels -= 1
+    this.#heldForCancel = false
     const steps: Steps = []
     this.#advance(steps)
     return steps
