@@ -154,6 +154,16 @@ describe('connections', () => {
   })
 })
 
+it('a request that cannot be sent is refused, and costs no place', async () => {
+  const before = narrow.connections()
+  for (let n = 0; n < 20; n += 1) {
+    const twice = ['-H', 'Referer: http://a.test/', '-H', 'Referer: http://b.test/']
+    expect((await stage.curl(...twice, `http://127.0.0.1:${stage.port}/narrow/x`)).stdout).toMatch(/^HTTP\/1.1 400/)
+  }
+  expect((await echoed('/narrow/x')).version).toBe('2.0')
+  expect(narrow.connections() - before).toBeLessThanOrEqual(1)
+})
+
 describe('what is cut short', () => {
   it.each(['/clear/half', '/clear/destroyed'])('an answer is not taken for a whole one: %s', async (path) => {
     const half = async (): Promise<string> => {

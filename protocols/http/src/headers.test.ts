@@ -109,9 +109,15 @@ describe('what comes back', () => {
   it.each([
     ['a=1; Path=/api/; Domain=crm.internal; HttpOnly', 'a=1; Path=/crm/; HttpOnly'],
     ['a=1; path=/', 'a=1; Path=/crm/'],
-    ['__Host-a=1; Path=/; Secure', '__Host-a=1; Path=/; Secure'],
     ['a=1', 'a=1'],
   ])('Set-Cookie %s', (cookie, ours) => expect(back(['Set-Cookie', cookie])['set-cookie']).toEqual([ours]))
+
+  it('a cookie that would go to every target is left out, but for a target with a host of its own', () => {
+    const cookie = '__Host-a=1; Path=/; Secure'
+    expect(back(['Set-Cookie', cookie])['set-cookie']).toBeUndefined()
+    const host: Route = { ...route, prefix: '', by: 'host' }
+    expect(forClient([Buffer.from('set-cookie'), Buffer.from(cookie)], host, target)['set-cookie']).toEqual([cookie])
+  })
 
   it("keeps what stands twice, and drops what is each connection's own", () => {
     expect(

@@ -109,13 +109,15 @@ export function forClient(raw: readonly Buffer[], route: Route, target: Target):
     if (hopByHop.has(name) || dropped.has(name) || name === 'alt-svc') continue
     const known = out[name]
     const rewritten = rewrite(name, value, route, target)
+    if (rewritten === undefined) continue
     if (known === undefined) out[name] = name === 'set-cookie' ? [rewritten] : rewritten
     else out[name] = [...(Array.isArray(known) ? known : [known]), rewritten]
   }
   return out
 }
 
-function rewrite(name: string, value: string, route: Route, target: Target): string {
+/** Undefined: it may not go on. */
+function rewrite(name: string, value: string, route: Route, target: Target): string | undefined {
   if (name === 'location' || name === 'content-location') return throughUs(value, route, target)
   if (name === 'refresh') return value.replace(/(url=)(.*)$/i, (_, key: string, url: string) => key + throughUs(url, route, target))
   if (name === 'access-control-allow-origin' && value === addressOf(target).origin) return route.origin
@@ -138,13 +140,15 @@ function throughUs(value: string, route: Route, target: Target): string {
 const below = (path: string, base: string): boolean => base === '' || path === base || path.startsWith(`${base}/`)
 
 /** RFC 6265, section 5.3: a cookie for the target's domain would not be kept for ours; its path begins where ours does. */
-function cookieThroughUs(value: string, route: Route, target: Target): string {
+function cookieThroughUs(value: string, route: Route, target: Target): string | undefined {
   const [pair = '', ...attributes] = value.split(';')
+  // It counts for its whole origin, which by path is that of all targets: each would be sent it (RFC 6265bis, section 4.1.3.2).
+  if (route.prefix !== '' && /^\s*__Host-/i.test(pair)) return undefined
   const { base } = addressOf(target)
   const mapped = attributes.flatMap((attribute) => {
     const [, name = '', path = ''] = /^\s*([^=]*)=?(.*)$/s.exec(attribute) ?? []
     if (name.trim().toLowerCase() === 'domain') return route.by === 'proxy' ? [attribute] : []
-    if (name.trim().toLowerCase() !== 'path' || route.prefix === '' || pair.trimStart().startsWith('__Host-')) return [attribute]
+    if (name.trim().toLowerCase() !== 'path' || route.prefix === '') return [attribute]
     return [` Path=${route.prefix}${below(path, base) ? path.slice(base.length) : path}`]
   })
   return [pair, ...mapped].join(';')

@@ -11,6 +11,7 @@ import type { StoredCredential } from './credential.js'
 import { Http2Exchange } from './http2-exchange.js'
 import { maxHeaderBytes, maxHttp2Connections, usualStreams } from './limits.js'
 import { connectTo } from './connecting.js'
+import { badRequest } from './refusal.js'
 import type { Sending } from './sending.js'
 
 /** A quiet connection; below the 75 s after which nginx closes it. */
@@ -78,8 +79,16 @@ export class Http2Upstream {
   /** `mayRepeat`: a request that the target refused unread is sent once more (RFC 9113, section 8.7). */
   async #send(sending: Sending, answering: Answering, mayRepeat: boolean): Promise<void> {
     const { connection, load } = await this.#taken()
-    const exchange = new Http2Exchange(connection, addressOf(this.#session.target), sending, answering)
-    const outcome = await exchange.done.finally(() => (load.streams -= 1))
+    let outcome: 'over' | Error
+    try {
+      outcome = await new Http2Exchange(connection, addressOf(this.#session.target), sending, answering).done
+    } catch (error) {
+      // It was not sent at all.
+      if (!mayRepeat || !isClosing(error)) throw sayable(error)
+      return await this.#send(sending, answering, false)
+    } finally {
+      load.streams -= 1
+    }
     if (outcome === 'over') return
     if (mayRepeat && (sending.body === undefined || Buffer.isBuffer(sending.body)))
       return await this.#send(sending, answering, false)
@@ -125,6 +134,21 @@ export class Http2Upstream {
     }
     return await this.adopt(socket)
   }
+}
+
+const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined)
+
+/** The connection was closed between its choice and its use. */
+function isClosing(error: unknown): boolean {
+  const code = codeOf(error)
+  return code === 'ERR_HTTP2_INVALID_SESSION' || code === 'ERR_HTTP2_GOAWAY_SESSION'
+}
+
+/** Node sends some fields no more than once. */
+function sayable(error: unknown): unknown {
+  return codeOf(error) === 'ERR_HTTP2_HEADER_SINGLE_VALUE'
+    ? badRequest('repeated-field', 'the request has a field twice that may stand once')
+    : error
 }
 
 function take(place: Place): Place {
