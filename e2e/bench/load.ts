@@ -78,7 +78,33 @@ function median(values: readonly number[]): number {
 }
 
 /** The median of each figure by itself. */
-export function medianOf(rounds: readonly Measure[]): Measure {
+function medianOf(rounds: readonly Measure[]): Measure {
   const of = (pick: (measure: Measure) => number): number => median(rounds.map(pick))
   return { perSecond: of((m) => m.perSecond), p50Ms: of((m) => m.p50Ms), p99Ms: of((m) => m.p99Ms), cpuUs: of((m) => m.cpuUs) }
+}
+
+export interface Compared {
+  readonly load: string
+  readonly clients: number
+  readonly path: string
+  readonly measure: Measure
+}
+
+/** Every load on every way, in rounds: what the machine does meanwhile falls on all ways alike. The median round counts. */
+export async function measureAll<Way extends { readonly name: string }, Work extends Pick<Load, 'name' | 'clients'>>(
+  ways: readonly Way[],
+  loads: readonly Work[],
+  rounds: number,
+  measure: (way: Way, load: Work) => Promise<Measure>,
+): Promise<readonly Compared[]> {
+  const results: Compared[] = []
+  for (const load of loads) {
+    const taken = new Map<Way, Measure[]>(ways.map((way) => [way, []]))
+    for (let round = 0; round < rounds; round++) for (const way of ways) taken.get(way)?.push(await measure(way, load))
+    for (const [way, measures] of taken)
+      results.push({ load: load.name, clients: load.clients, path: way.name, measure: medianOf(measures) })
+    process.stderr.write('.')
+  }
+  process.stderr.write('\n')
+  return results
 }

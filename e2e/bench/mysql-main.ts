@@ -12,9 +12,9 @@ import { startMysql } from '../backends/mysql.js'
 import { onMysql, type MysqlFacts } from '../backends/mysql-server.js'
 import { backendPassword, freePort } from '../backends/postgres.js'
 import { findProgram, program, runChecked } from '../backends/programs.js'
-import { cpuSeconds, medianOf, type Measure } from './load.js'
+import { cpuSeconds, measureAll, type Measure } from './load.js'
 import { answers } from './paths.js'
-import { printCompared, type Compared } from './report.js'
+import { printCompared } from './report.js'
 import { waitFor } from '../backends/psql.js'
 
 const { values: flags } = parseArgs({
@@ -149,19 +149,6 @@ async function fill(facts: MysqlFacts, direct: Way): Promise<void> {
   await onMysql(facts, 'set global general_log = 0; create table bench.people (id int primary key, email varchar(80))')
 }
 
-async function measureAll(ways: readonly Way[]): Promise<readonly Compared[]> {
-  const results: Compared[] = []
-  for (const load of loads.filter(({ name }) => name.includes(flags.only ?? ''))) {
-    const taken = new Map<Way, Measure[]>(ways.map((way) => [way, []]))
-    for (let round = 0; round < rounds; round++) for (const way of ways) taken.get(way)?.push(await sysbench(way, load))
-    for (const [way, measures] of taken)
-      results.push({ load: load.name, clients: load.clients, path: way.name, measure: medianOf(measures) })
-    process.stderr.write('.')
-  }
-  process.stderr.write('\n')
-  return results
-}
-
 async function main(): Promise<void> {
   if (findProgram('sysbench') === undefined) throw new Error('sysbench is not on this machine (Debian: apt-get install sysbench)')
   const server = flags.mysql ? await startMysql() : await startMariadb()
@@ -183,7 +170,12 @@ async function main(): Promise<void> {
     if (haproxy === undefined) console.log('missing: haproxy; compared with the direct path only')
     else ways.push(haproxy)
     ways.push(await sallyportWay(facts))
-    const results = await measureAll(ways)
+    const results = await measureAll(
+      ways,
+      loads.filter(({ name }) => name.includes(flags.only ?? '')),
+      rounds,
+      sysbench,
+    )
     const setting = { server: `${facts.kind} ${facts.version}`, node: process.version, cores: cpus().length, rounds, seconds }
     console.log(
       `${setting.server}, Node ${setting.node}, ${setting.cores} cores; median of ${rounds} rounds of ${seconds} s; queries a second; ` +

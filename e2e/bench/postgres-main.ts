@@ -8,10 +8,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { makeDatabase, onServer, postgresAvailable, startPostgres, users, type PostgresFacts } from '../backends/postgres.js'
 import { lacks, program, runChecked } from '../backends/programs.js'
-import { medianOf, pgbench, type Load, type Measure } from './load.js'
+import { measureAll, pgbench, type Load } from './load.js'
 import { measureMemory, type MemoryUse } from './memory.js'
 import { databaseName, directPath, pgbouncerPath, pipePath, sallyportPath, type Path } from './paths.js'
-import { printReport, type Compared } from './report.js'
+import { printReport } from './report.js'
 
 const { values: flags } = parseArgs({
   options: {
@@ -55,19 +55,6 @@ async function fill(facts: PostgresFacts): Promise<void> {
   await onServer(facts, databaseName, 'vacuum analyze')
 }
 
-async function measureAll(paths: readonly Path[], directory: string): Promise<readonly Compared[]> {
-  const results: Compared[] = []
-  for (const load of loads(directory)) {
-    const taken = new Map<Path, Measure[]>(paths.map((path) => [path, []]))
-    for (let round = 0; round < rounds; round++) for (const path of paths) taken.get(path)?.push(await pgbench(path, load))
-    for (const [path, measures] of taken)
-      results.push({ load: load.name, clients: load.clients, path: path.name, measure: medianOf(measures) })
-    process.stderr.write('.')
-  }
-  process.stderr.write('\n')
-  return results
-}
-
 async function main(): Promise<void> {
   if (lacks('pgbench')) throw new Error('pgbench is not on this machine; .ci/provision says how to get it')
   const began = Date.now()
@@ -83,7 +70,7 @@ async function main(): Promise<void> {
     if (pgbouncer === undefined) console.log('missing: pgbouncer; compared with the direct path only')
     else open.push(pgbouncer)
     open.push(await pipePath(server.facts), sallyport)
-    const results = await measureAll(open, directory)
+    const results = await measureAll(open, loads(directory), rounds, pgbench)
     let memory: MemoryUse | undefined
     if (!flags['without-memory']) {
       const password = new URL(sallyport.url).password

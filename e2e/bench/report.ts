@@ -1,6 +1,6 @@
 // The table a person reads: what each path did, and how Sallyport compares.
 
-import type { Measure } from './load.js'
+import type { Compared, Measure } from './load.js'
 import type { MemoryUse } from './memory.js'
 
 interface Setting {
@@ -10,13 +10,6 @@ interface Setting {
   readonly rounds: number
   readonly seconds: number
   readonly tookSeconds: number
-}
-
-export interface Compared {
-  readonly load: string
-  readonly clients: number
-  readonly path: string
-  readonly measure: Measure
 }
 
 const rate = (measure: Measure | undefined): string =>
